@@ -1,0 +1,74 @@
+"""Random numbers: one stream on the host, whichever backend computes.
+
+A seed gives the same run on NumPy and on CuPy because every draw comes from one NumPy generator and
+is copied to the device.  Dropout masks would be large copies, so the stream draws only a key, and
+the mask is computed where it is needed, as a hash of (key, position): the same bits everywhere.
+"""
+
+import contextlib
+import math
+
+import numpy
+
+from nanogan.backend.arrays import asarray, xp
+
+_stream = numpy.random.default_rng()
+
+
+def seed(n):
+    """Start the random stream anew at ``n``: weights, noise, shuffles and dropout keys follow from it.
+
+    >>> seed(0); a = normal((2,)); seed(0); b = normal((2,)); bool((a == b).all())
+    True
+    """
+    global _stream
+    _stream = numpy.random.default_rng(n)
+
+
+def stream():
+    """The ``numpy.random.Generator`` behind it all, for shuffles and indices on the host."""
+    return _stream
+
+
+@contextlib.contextmanager
+def fork(n):
+    """Inside, the stream starts at ``n``; outside, it goes on as if nothing had happened."""
+    global _stream
+    before, _stream = _stream, numpy.random.default_rng(n)
+    try:
+        yield
+    finally:
+        _stream = before
+
+
+def normal(shape, mean=0.0, std=1.0):
+    """float32 array of ``shape``, N(mean, std**2)."""
+    return asarray(_stream.standard_normal(shape, dtype=numpy.float32) * std + mean)
+
+
+def uniform(shape, low=0.0, high=1.0):
+    """float32 array of ``shape``, uniform on [low, high)."""
+    return asarray(_stream.random(shape, dtype=numpy.float32) * (high - low) + low)
+
+
+def key():
+    """A fresh 64-bit key for ``dropout_mask``."""
+    return int(_stream.integers(2**64, dtype=numpy.uint64))
+
+
+def dropout_mask(key, shape, rate):
+    """Boolean array of ``shape``, each entry True with probability ``1 - rate``, from (key, position) alone.
+
+    The position is hashed with either half of the key by the finaliser of MurmurHash3 (Appleby
+    2011), in 32-bit integers that wrap alike on every backend.
+
+    >>> float(dropout_mask(7, (1000,), 0.3).mean())
+    0.71
+    """
+    bits = xp.arange(math.prod(shape), dtype=xp.uint32)
+    for half in (key & 0xFFFFFFFF, key >> 32):
+        bits = bits * 0x9E3779B1 + half
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+            bits = (bits ^ (bits >> shift)) * factor
+        bits = bits ^ (bits >> 16)
+    return (bits >= min(int(rate * 2**32), 2**32 - 1)).reshape(shape)

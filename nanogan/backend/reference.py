@@ -1,0 +1,179 @@
+"""Every kernel in a few lines of plain ``xp``: the definitions.
+
+Raw arrays in, raw arrays out; nothing here knows about tensors or gradients.  Axis letters, the
+same everywhere: ``N`` batch, ``H W`` height and width, ``C`` channels in, ``O`` channels out,
+``KH KW`` kernel, ``SH SW`` stride, ``OH OW`` output, ``K = KH*KW*C``.  Images are NHWC, kernels
+(KH, KW, C, O), and ``pads`` is ``((top, bottom), (left, right))``.
+
+A backend may hold faster forms of some kernels under the same names and signatures; each is tested
+against the one here.
+"""
+
+import math
+
+from nanogan.backend.arrays import xp
+
+# Columns are built for as many samples at a time as fit in this many bytes: enough to keep a matrix
+# product busy, little enough to stay near the cache.
+COLUMN_BYTES = 4 * 2**20
+
+
+def conv_output_size(n, k, s, pads):
+    """Windows of size ``k`` at stride ``s`` in ``n`` padded entries: floor((n + before + after - k) / s) + 1.
+
+    >>> conv_output_size(16, 4, 2, (1, 1)), conv_output_size(28, 3, 2, (0, 1))
+    (8, 14)
+    """
+    return (n + pads[0] + pads[1] - k) // s + 1
+
+
+def pad2d(x, pads):
+    """Zeros around every image: (N, H, W, C) -> (N, top+H+bottom, left+W+right, C)."""
+    (top, bottom), (left, right) = pads
+    if not (top or bottom or left or right):
+        return x
+    N, H, W, C = x.shape
+    padded = xp.zeros((N, top + H + bottom, left + W + right, C), dtype=x.dtype)
+    padded[:, top : top + H, left : left + W] = x
+    return padded
+
+
+def im2col(x, kernel, stride, pads):
+    """Every window as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C).
+
+    Row (n, oh, ow) holds x[n, oh*SH + kh - top, ow*SW + kw - left, c] at column (kh, kw, c), zero
+    outside the image (Chellapilla, Puri & Simard 2006).
+    """
+    (KH, KW), (SH, SW) = kernel, stride
+    N, H, W, C = x.shape
+    OH, OW = conv_output_size(H, KH, SH, pads[0]), conv_output_size(W, KW, SW, pads[1])
+    x = pad2d(x, pads)
+    columns = xp.empty((N, OH, OW, KH, KW, C), dtype=x.dtype)
+    for kh in range(KH):
+        for kw in range(KW):
+            columns[:, :, :, kh, kw] = x[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW]  # (N, OH, OW, C)
+    return columns.reshape(N * OH * OW, KH * KW * C)
+
+
+def col2im(columns, shape, kernel, stride, pads):
+    """The transpose of im2col: each column entry is added back where it came from.
+
+    (N*OH*OW, KH*KW*C) -> ``shape`` = (N, H, W, C).
+    """
+    (KH, KW), (SH, SW), ((top, bottom), (left, right)) = kernel, stride, pads
+    N, H, W, C = shape
+    OH, OW = conv_output_size(H, KH, SH, pads[0]), conv_output_size(W, KW, SW, pads[1])
+    columns = columns.reshape(N, OH, OW, KH, KW, C)
+    x = xp.zeros((N, top + H + bottom, left + W + right, C), dtype=columns.dtype)
+    for kh in range(KH):
+        for kw in range(KW):
+            x[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW] += columns[:, :, :, kh, kw]
+    return x[:, top : top + H, left : left + W]
+
+
+def conv2d(x, w, stride, pads):
+    """Cross-correlation: (N, H, W, C) with (KH, KW, C, O) -> (N, OH, OW, O).
+
+    One product of columns and kernel, (N*OH*OW, K) @ (K, O), some samples at a time.
+    """
+    N, H, W, C = x.shape
+    KH, KW, C, O = w.shape
+    OH, OW = conv_output_size(H, KH, stride[0], pads[0]), conv_output_size(W, KW, stride[1], pads[1])
+    y = xp.empty((N, OH, OW, O), dtype=x.dtype)
+    for some in _samples(N, OH * OW * KH * KW * C * x.dtype.itemsize):
+        columns = im2col(x[some], (KH, KW), stride, pads)
+        y[some] = (columns @ w.reshape(KH * KW * C, O)).reshape(-1, OH, OW, O)  # (n*OH*OW, K) @ (K, O)
+    return y
+
+
+def conv2d_input_grad(g, w, size, stride, pads):
+    """The transpose of conv2d in x: (N, OH, OW, O) with (KH, KW, C, O) -> (N, H, W, C), ``size`` = (H, W)."""
+    N, OH, OW, O = g.shape
+    KH, KW, C, O = w.shape
+    x = xp.empty((N, *size, C), dtype=g.dtype)
+    for some in _samples(N, OH * OW * KH * KW * C * g.dtype.itemsize):
+        columns = g[some].reshape(-1, O) @ w.reshape(KH * KW * C, O).T  # (n*OH*OW, O) @ (O, K)
+        x[some] = col2im(columns, x[some].shape, (KH, KW), stride, pads)
+    return x
+
+
+def conv2d_weight_grad(x, g, kernel, stride, pads):
+    """The transpose of conv2d in w: (N, H, W, C) with (N, OH, OW, O) -> (KH, KW, C, O)."""
+    N, OH, OW, O = g.shape
+    (KH, KW), C = kernel, x.shape[3]
+    w = xp.zeros((KH * KW * C, O), dtype=x.dtype)
+    for some in _samples(N, OH * OW * KH * KW * C * x.dtype.itemsize):
+        w += im2col(x[some], kernel, stride, pads).T @ g[some].reshape(-1, O)  # (K, n*OH*OW) @ (n*OH*OW, O)
+    return w.reshape(KH, KW, C, O)
+
+
+def _samples(N, column_bytes):
+    """Slices of the batch whose columns fit in COLUMN_BYTES, at least one sample each."""
+    step = max(1, COLUMN_BYTES // max(1, column_bytes))
+    return [slice(start, start + step) for start in range(0, N, step)]
+
+
+def batch_norm(x, gamma, beta, eps):
+    """Normalise each channel over all axes but the last; returns (y, mean, var), mean and var (C,).
+
+    y = gamma * (x - mean) / sqrt(var + eps) + beta with the biased variance, taken around the mean
+    in a second pass: in float32, mean(x**2) - mean(x)**2 can come out negative.
+    """
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axis=axes)
+    centred = x - mean
+    var = (centred * centred).mean(axis=axes)
+    return centred * (gamma / xp.sqrt(var + eps)) + beta, mean, var
+
+
+def batch_norm_grad(g, x, gamma, mean, var, eps):
+    """The gradients (dx, dgamma, dbeta) of batch_norm for an incoming ``g`` of x's shape.
+
+    dx = gamma / (M s) * (M g - sum(g) - xhat * sum(g * xhat)),  s = sqrt(var + eps), M = size / C.
+    """
+    axes, M, s = tuple(range(x.ndim - 1)), math.prod(x.shape[:-1]), xp.sqrt(var + eps)
+    xhat = (x - mean) / s
+    dgamma, dbeta = (g * xhat).sum(axis=axes), g.sum(axis=axes)
+    return (gamma / s) * (g - dbeta * (1 / M) - xhat * (dgamma * (1 / M))), dgamma, dbeta
+
+
+def gate(x, mask, on, off):
+    """``on * x`` where ``mask``, ``off * x`` elsewhere (numbers): the heart of leaky ReLU and dropout."""
+    return xp.where(mask, x * on, x * off)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), by exp(-|x|), which cannot overflow."""
+    e = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def sigmoid_bce(x, t):
+    """-(t log sigmoid(x) + (1-t) log(1 - sigmoid(x))) from the logit: max(x, 0) - x t + log1p(exp(-|x|))."""
+    return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def sgd_step(p, g, velocity, lr, momentum):
+    """velocity = momentum * velocity + g;  p -= lr * velocity (``velocity`` None: plain descent)."""
+    if velocity is not None:
+        velocity *= momentum
+        velocity += g
+        g = velocity
+    p -= g * lr
+
+
+def adam_step(p, g, m, v, t, lr, beta1, beta2, eps, eps_hat):
+    """Step number ``t`` of Adam (Kingma & Ba 2015, algorithm 1) on p, with its moments m and v.
+
+    eps_hat False: p -= lr * mhat / (sqrt(vhat) + eps), the algorithm as boxed, and PyTorch's.
+    eps_hat True:  p -= lr * sqrt(1-beta2^t)/(1-beta1^t) * m / (sqrt(v) + eps), the reordering at the
+    end of the paper's section 2, and Keras's.  The two differ where a gradient is as small as eps.
+    """
+    m *= beta1
+    m += g * (1 - beta1)
+    v *= beta2
+    v += g * g * (1 - beta2)
+    correction1, correction2 = 1 - beta1**t, 1 - beta2**t
+    root = xp.sqrt(v) if eps_hat else xp.sqrt(v / correction2)
+    rate = lr * math.sqrt(correction2) / correction1 if eps_hat else lr / correction1
+    p -= m * rate / (root + eps)

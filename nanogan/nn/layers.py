@@ -1,0 +1,147 @@
+"""The layers: each owns the weights of one operation of ``nanogan.ops``.
+
+Weights start Glorot uniform and biases at 0, as in Keras; ``init=`` takes another of ``nn.init``.
+"""
+
+from nanogan import ops
+from nanogan.autograd import Tensor
+from nanogan.nn import init as initialisers
+from nanogan.nn.module import Module
+from nanogan.ops.convolution import pair
+
+
+def _parameter(array):
+    return Tensor(array, requires_grad=True)
+
+
+class Dense(Module):
+    """(N, in_features) -> (N, out_features): x @ weight + bias, weight (in, out)."""
+
+    def __init__(self, in_features, out_features, bias=True, init=initialisers.glorot_uniform):
+        self.weight = _parameter(init((in_features, out_features)))
+        self.bias = _parameter(initialisers.zeros((out_features,))) if bias else None
+
+    def forward(self, x):
+        return ops.dense(x, self.weight, self.bias)
+
+
+class Conv2D(Module):
+    """(N, H, W, in) -> (N, OH, OW, out), weight (KH, KW, in, out).  kernel, stride: an int or a pair."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, init=initialisers.glorot_uniform):
+        self.weight = _parameter(init((*pair("Conv2D: kernel", kernel), in_channels, out_channels)))
+        self.bias = _parameter(initialisers.zeros((out_channels,))) if bias else None
+        self.stride, self.padding = stride, padding
+
+    def forward(self, x):
+        return ops.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+
+class ConvTranspose2D(Module):
+    """(N, H, W, in) -> (N, OH, OW, out), weight (KH, KW, out, in); see ``ops.conv_transpose2d`` for sizes."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, output_size=None,
+                 init=initialisers.glorot_uniform):  # fmt: skip
+        self.weight = _parameter(init((*pair("ConvTranspose2D: kernel", kernel), out_channels, in_channels)))
+        self.bias = _parameter(initialisers.zeros((out_channels,))) if bias else None
+        self.stride, self.padding, self.output_size = stride, padding, output_size
+
+    def forward(self, x):
+        return ops.conv_transpose2d(x, self.weight, self.bias, self.stride, self.padding, self.output_size)
+
+
+class BatchNorm(Module):
+    """Normalise each channel (last axis): by the batch in training, by moving statistics in inference.
+
+    moving = momentum * moving + (1 - momentum) * batch.  (PyTorch's momentum is 1 - this one.)
+    unbiased: the moving variance takes n / (n - 1) times the batch's, as in PyTorch, and in Keras for images.
+    Training normalises with the biased variance in any case.
+    """
+
+    statistics = ("moving_mean", "moving_var")
+
+    def __init__(self, features, momentum=0.9, eps=1e-5, unbiased=False):
+        self.gamma, self.beta = _parameter(initialisers.ones((features,))), _parameter(initialisers.zeros((features,)))
+        self.moving_mean, self.moving_var = initialisers.zeros((features,)), initialisers.ones((features,))
+        self.momentum, self.eps, self.unbiased = momentum, eps, unbiased
+
+    def forward(self, x):
+        if not self.training:
+            scale = self.gamma * Tensor((self.moving_var + self.eps) ** -0.5)  # (C,)
+            return x * scale + (self.beta - scale * Tensor(self.moving_mean))
+        y, mean, var = ops.batch_norm(x, self.gamma, self.beta, self.eps)
+        n = y.size // y.shape[-1]
+        correction = n / max(n - 1, 1) if self.unbiased else 1.0
+        for moving, batch in ((self.moving_mean, mean), (self.moving_var, var * correction)):
+            moving *= self.momentum
+            moving += batch * (1 - self.momentum)
+        return y
+
+
+class LayerNorm(Module):
+    """Normalise each sample over all its entries, then scale and shift each channel: the same in both modes."""
+
+    def __init__(self, features, eps=1e-5):
+        self.gamma, self.beta = _parameter(initialisers.ones((features,))), _parameter(initialisers.zeros((features,)))
+        self.eps = eps
+
+    def forward(self, x):
+        return ops.layer_norm(x, self.gamma, self.beta, self.eps)
+
+
+class LeakyReLU(Module):
+    """x where x > 0, slope * x elsewhere."""
+
+    def __init__(self, slope=0.2):
+        self.slope = slope
+
+    def forward(self, x):
+        return ops.leaky_relu(x, self.slope)
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x):
+        return ops.relu(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x))."""
+
+    def forward(self, x):
+        return ops.sigmoid(x)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent."""
+
+    def forward(self, x):
+        return ops.tanh(x)
+
+
+class Dropout(Module):
+    """In training, entries set to 0 with probability ``rate``, the others divided by 1 - rate."""
+
+    def __init__(self, rate=0.5):
+        self.rate = rate
+
+    def forward(self, x):
+        return ops.dropout(x, self.rate, self.training)
+
+
+class Reshape(Module):
+    """(N, ...) -> (N, *shape)."""
+
+    def __init__(self, *shape):
+        self.shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+
+    def forward(self, x):
+        return ops.reshape(x, (x.shape[0], *self.shape))
+
+
+class Flatten(Module):
+    """(N, H, W, C) -> (N, H*W*C), the channels fastest."""
+
+    def forward(self, x):
+        return ops.reshape(x, (x.shape[0], -1))

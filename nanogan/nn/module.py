@@ -1,0 +1,93 @@
+"""Networks as objects that own parameters.
+
+    net = Sequential(Dense(100, 256), LeakyReLU(0.2), Dense(256, 1))
+    net(z)                                # (N, 100) -> (N, 1)
+    net.parameters()                      # [dense_1.weight, dense_1.bias, dense_2.weight, dense_2.bias]
+"""
+
+from nanogan.autograd import Tensor
+from nanogan.backend import copy_into, to_numpy
+
+
+class Module:
+    """A part of a network.  Tensors among its attributes are its parameters, modules its parts.
+
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Tensor(2.0, requires_grad=True)
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> Scale()(Tensor(3.0)).item(), [name for name, _ in Scale().named_parameters()]
+    (6.0, ['factor'])
+    """
+
+    training = True
+    statistics = ()  # names of plain arrays that are kept and saved, but not trained
+
+    def __call__(self, *inputs):
+        return self.forward(*inputs)
+
+    def named_state(self, prefix=""):
+        """(name, tensor or array) of every parameter and statistic, in order of definition."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield from value.named_state(f"{prefix}{name}.")
+            elif isinstance(value, Tensor) or name in self.statistics:
+                yield prefix + name, value
+
+    def named_parameters(self):
+        """(name, tensor) pairs, in order of definition."""
+        return [(name, value) for name, value in self.named_state() if isinstance(value, Tensor)]
+
+    def parameters(self):
+        """The tensors that training changes, a list in order of definition."""
+        return [value for _, value in self.named_parameters()]
+
+    def modules(self, name=""):
+        """(name, module) of every part, this one first."""
+        yield name, self
+        for key, value in vars(self).items():
+            if isinstance(value, Module):
+                yield from value.modules(f"{name}.{key}".lstrip("."))
+
+    def state_dict(self):
+        """Parameters and moving statistics by name, as NumPy arrays (copies)."""
+        return {name: to_numpy(value).copy() for name, value in self.named_state()}
+
+    def load_state_dict(self, state):
+        """Write ``state`` into the existing arrays; names and shapes must agree exactly, or nothing is written."""
+        copy_into({name: value.data if isinstance(value, Tensor) else value for name, value in self.named_state()}, state)
+
+    def astype(self, dtype):
+        """Convert every parameter and statistic, to float64 for a gradient check, say; returns the module."""
+        for _, module in self.modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Tensor):
+                    value.data = value.data.astype(dtype)
+                elif name in module.statistics:
+                    setattr(module, name, value.astype(dtype))
+        return self
+
+    def train(self, training=True):
+        """Training mode: batch statistics, dropout on.  Returns the module."""
+        for _, module in self.modules():
+            module.training = training
+        return self
+
+    def eval(self):
+        """Inference mode: moving statistics, no dropout.  Returns the module."""
+        return self.train(False)
+
+
+class Sequential(Module):
+    """Layers one after the other, named after their kind: dense_1, leakyrelu_1, dense_2, ..."""
+
+    def __init__(self, *layers):
+        kinds = [type(layer).__name__.lower() for layer in layers]
+        for i, layer in enumerate(layers):
+            setattr(self, f"{kinds[i]}_{kinds[: i + 1].count(kinds[i])}", layer)
+
+    def forward(self, x):
+        for layer in vars(self).values():
+            x = layer(x) if isinstance(layer, Module) else x
+        return x

@@ -1,0 +1,17 @@
+"""Floor 2: the differentiable operations, one family a file.
+
+    from nanogan import ops
+    y = ops.leaky_relu(ops.conv2d(x, w, stride=2, padding="same"), 0.2)
+
+Every one is differentiable at every order, because every backward is written in operations from
+this same package.  Inputs may be tensors or arrays; where both are given, their dtypes must agree.
+"""
+
+from nanogan.ops.activation import dropout, leaky_relu, relu, sigmoid, softplus, tanh
+from nanogan.ops.arithmetic import abs, add, divide, exp, log, maximum, multiply, negative, power, sqrt, subtract
+from nanogan.ops.convolution import col2im, conv2d, conv_transpose2d, im2col
+from nanogan.ops.linear import dense, matmul
+from nanogan.ops.loss import binary_cross_entropy, mse, poisson, sigmoid_bce, softmax_cross_entropy
+from nanogan.ops.normalization import batch_norm, layer_norm
+from nanogan.ops.reduction import max, mean, norm, sum, var
+from nanogan.ops.shaping import broadcast_to, concatenate, getitem, pad, reshape, transpose

@@ -1,0 +1,120 @@
+"""Activations and dropout.
+
+    ops.leaky_relu(x, slope=0.2)
+    ops.dropout(x, 0.3)                   # a fresh mask at every call, from the random stream
+"""
+
+from nanogan.autograd import Function, Linear, as_tensor
+from nanogan.backend import kernels, random, xp
+
+
+class Gate(Linear):
+    """x times ``on`` where ``mask`` is true, times ``off`` elsewhere.
+
+    With its mask fixed it is linear, and its own transpose: so leaky ReLU and dropout hold at every
+    order of differentiation, and only the mask is kept.
+    """
+
+    def forward(self, x):
+        return kernels.gate(x, self.mask, self.on, self.off)
+
+    def backward(self, grad):
+        return (Gate(mask=self.mask, on=self.on, off=self.off)(grad),)
+
+
+class Sigmoid(Function):
+    """y = sigmoid(x);  dx = g y (1 - y)."""
+
+    keeps_inputs = False
+
+    def forward(self, x):
+        self.y = kernels.sigmoid(x)
+        return self.y
+
+    def backward(self, grad):
+        y = self.output(self.y)
+        return (grad * y * (1 - y),)
+
+
+class Tanh(Function):
+    """y = tanh(x);  dx = g (1 - y**2)."""
+
+    keeps_inputs = False
+
+    def forward(self, x):
+        self.y = xp.tanh(x)
+        return self.y
+
+    def backward(self, grad):
+        y = self.output(self.y)
+        return (grad * (1 - y * y),)
+
+
+class SigmoidBCE(Function):
+    """-(t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), entry by entry;  dx = g (sigmoid(x) - t)."""
+
+    def forward(self, x):
+        return kernels.sigmoid_bce(x, self.targets)
+
+    def backward(self, grad):
+        return (grad * (sigmoid(self.inputs[0]) - self.targets),)
+
+
+def relu(x):
+    """max(x, 0); the derivative at 0 is 0.
+
+    >>> relu(Tensor([-1.0, 2.0]))
+    Tensor([-0.  2.], float32)
+    """
+    return leaky_relu(x, 0.0)
+
+
+def leaky_relu(x, slope=0.2):
+    """x where x > 0, slope * x elsewhere; the derivative at 0 is ``slope`` (Maas et al. 2013).
+
+    >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
+    Tensor([-0.5  2. ], float32)
+    """
+    x = as_tensor(x)
+    return Gate(mask=x.data > 0, on=1.0, off=slope)(x)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), without overflow at either end.
+
+    >>> sigmoid(Tensor([-1000.0, 0.0]))
+    Tensor([0.  0.5], float32)
+    """
+    return Sigmoid()(as_tensor(x))
+
+
+def tanh(x):
+    """The hyperbolic tangent."""
+    return Tanh()(as_tensor(x))
+
+
+def softplus(x):
+    """log(1 + exp(x)) without overflow: the cross-entropy of the logit x against the label 0.
+
+    >>> softplus(Tensor([1000.0])).item()
+    1000.0
+    """
+    return SigmoidBCE(targets=0.0)(as_tensor(x))
+
+
+def dropout(x, rate=0.5, training=True, key=None):
+    """Entries set to 0 with probability ``rate``, the others divided by 1 - rate (Srivastava et al. 2014).
+
+    training: False returns x as it is.  key: an integer that fixes the mask; by default the random
+    stream draws one.  Raises ValueError for a rate outside [0, 1).
+
+    >>> dropout(Tensor([1.0, 1.0, 1.0, 1.0]), 0.5, key=3)
+    Tensor([0. 0. 2. 2.], float32)
+    """
+    x = as_tensor(x)
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: the rate must be at least 0 and less than 1, not {rate}")
+    if not training or rate == 0:
+        return x
+    mask = random.dropout_mask(random.key() if key is None else key, x.shape, rate)
+    return Gate(mask=mask, on=1 / (1 - rate), off=0.0)(x)

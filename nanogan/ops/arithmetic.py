@@ -1,0 +1,174 @@
+"""Arithmetic, entry by entry, with broadcasting; and the operators of ``Tensor``.
+
+    y = ops.exp(-x) * 2 + 1               # the same as ops.add(ops.multiply(...), 1)
+
+A Python number takes part as itself, never as an array: so ``float32 * 0.5`` stays float32.
+"""
+
+import numpy
+
+from nanogan.autograd import Add, Function, Tensor, as_tensor
+from nanogan.backend import xp
+
+
+def operands(*values):
+    """Each as a tensor, or as a Python number; the first a tensor if all are numbers."""
+    # numpy.float64 is a Python float too, but one that promotes float32 arrays: .item() makes it a plain number.
+    numbers = [v.item() if isinstance(v, numpy.generic) else v for v in values]
+    operands = [v if isinstance(v, (bool, int, float)) else as_tensor(v) for v in numbers]
+    return operands if any(isinstance(v, Tensor) for v in operands) else [as_tensor(operands[0]), *operands[1:]]
+
+
+class Multiply(Function):
+    """a * b;  da = g b,  db = g a."""
+
+    def forward(self, a, b):
+        return a * b
+
+    def backward(self, grad):
+        a, b = self.inputs
+        return (grad * b if self.needs[0] else None), (grad * a if self.needs[1] else None)
+
+
+class Divide(Function):
+    """a / b;  da = g / b,  db = -g a / b**2."""
+
+    def forward(self, a, b):
+        return a / b
+
+    def backward(self, grad):
+        a, b = self.inputs
+        return (grad / b if self.needs[0] else None), (-grad * a / (b * b) if self.needs[1] else None)
+
+
+class Power(Function):
+    """x ** n for a number n;  dx = g n x**(n-1), and 0 at n = 0."""
+
+    def forward(self, x):
+        return xp.sqrt(x) if self.n == 0.5 else x**self.n
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return (grad * 0 if self.n == 0 else grad * power(x, self.n - 1) * self.n,)
+
+
+class Exp(Function):
+    """y = exp(x);  dx = g y."""
+
+    keeps_inputs = False
+
+    def forward(self, x):
+        self.y = xp.exp(x)
+        return self.y
+
+    def backward(self, grad):
+        return (grad * self.output(self.y),)
+
+
+class Log(Function):
+    """log(x);  dx = g / x."""
+
+    def forward(self, x):
+        return xp.log(x)
+
+    def backward(self, grad):
+        return (grad / self.inputs[0],)
+
+
+class Maximum(Function):
+    """The larger of a and b; the gradient goes to the larger, and half to each where they are equal."""
+
+    keeps_inputs = False
+
+    def forward(self, a, b):
+        y = xp.maximum(a, b)
+        self.a_wins = (a > b).astype(y.dtype) + (a == b).astype(y.dtype) * 0.5
+        return y
+
+    def backward(self, grad):
+        return grad * Tensor(self.a_wins), grad * Tensor(1 - self.a_wins)
+
+
+def add(a, b):
+    """a + b, broadcasting.
+
+    >>> add(Tensor([1.0, 2.0]), 1)
+    Tensor([2. 3.], float32)
+    """
+    return Add()(*operands(a, b))
+
+
+def subtract(a, b):
+    """a - b, broadcasting."""
+    return add(a, negative(b))
+
+
+def multiply(a, b):
+    """a * b, entry by entry, broadcasting."""
+    return Multiply()(*operands(a, b))
+
+
+def divide(a, b):
+    """a / b, broadcasting."""
+    return Divide()(*operands(a, b))
+
+
+def negative(x):
+    """-x."""
+    return multiply(x, -1)
+
+
+def power(x, exponent):
+    """x to a power; ``exponent`` is a number (TypeError otherwise).  At exponent 0 the derivative is 0.
+
+    >>> power(Tensor([2.0, 3.0]), 2)
+    Tensor([4. 9.], float32)
+    """
+    x, n = operands(as_tensor(x), exponent)
+    if isinstance(n, Tensor):
+        raise TypeError("power: the exponent must be a number; for a tensor y, use exp(log(x) * y)")
+    return x if n == 1 else Power(n=n)(x)
+
+
+def exp(x):
+    """e to the x."""
+    return Exp()(as_tensor(x))
+
+
+def log(x):
+    """The natural logarithm; of 0 it is -inf, with NumPy's warning."""
+    return Log()(as_tensor(x))
+
+
+def sqrt(x):
+    """The square root.  Its derivative at 0 is infinite: for a length, use ``norm``, which is safe there.
+
+    >>> sqrt(Tensor([4.0, 9.0]))
+    Tensor([2. 3.], float32)
+    """
+    return power(x, 0.5)
+
+
+def abs(x):
+    """|x|; the derivative at 0 is 0."""
+    x = as_tensor(x)
+    return x * Tensor(xp.sign(x.data))
+
+
+def maximum(a, b):
+    """The larger of a and b, broadcasting; where they are equal, each gets half of the gradient.
+
+    >>> maximum(Tensor([-1.0, 2.0]), 0)
+    Tensor([0. 2.], float32)
+    """
+    return Maximum()(*operands(a, b))
+
+
+Tensor.__add__ = Tensor.__radd__ = add
+Tensor.__mul__ = Tensor.__rmul__ = multiply
+Tensor.__sub__ = subtract
+Tensor.__rsub__ = lambda self, other: subtract(other, self)
+Tensor.__truediv__ = divide
+Tensor.__rtruediv__ = lambda self, other: divide(other, self)
+Tensor.__neg__ = negative
+Tensor.__pow__ = power

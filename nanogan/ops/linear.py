@@ -1,0 +1,50 @@
+"""Matrix products.
+
+    ops.dense(x, w, b)                    # (N, in) @ (in, out) + (out,) -> (N, out)
+"""
+
+from nanogan.autograd import Function, Tensor, as_tensor
+from nanogan.backend import ShapeError
+from nanogan.ops.shaping import transpose
+
+
+class Matmul(Function):
+    """a @ b over the last two axes;  da = g b^T,  db = a^T g."""
+
+    def forward(self, a, b):
+        return a @ b
+
+    def backward(self, grad):
+        a, b = self.inputs
+        return (matmul(grad, _swap(b)) if self.needs[0] else None), (matmul(_swap(a), grad) if self.needs[1] else None)
+
+
+def _swap(x):
+    """The last two axes exchanged: (..., M, N) -> (..., N, M)."""
+    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def matmul(a, b):
+    """(..., M, K) @ (..., K, N) -> (..., M, N); axes in front broadcast.  Both have at least two axes.
+
+    >>> matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]])).item()
+    11.0
+    """
+    a, b = as_tensor(a), as_tensor(b)
+    if min(a.ndim, b.ndim) < 2:
+        raise ShapeError(f"matmul: {a.shape} @ {b.shape}: both need two axes or more; reshape a vector to a row or a column")
+    return Matmul()(a, b)
+
+
+def dense(x, w, b=None):
+    """x @ w + b: (N, in) @ (in, out) + (out,) -> (N, out)."""
+    x, w = as_tensor(x), as_tensor(w)
+    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[0] or (b is not None and b.shape != w.shape[1:]):
+        shapes = f"x {x.shape}, w {w.shape}, b {None if b is None else b.shape}"
+        raise ShapeError(f"dense: {shapes}: needs (N, in), (in, out) and (out,); flatten images first")
+    y = Matmul()(x, w)
+    return y if b is None else y + b
+
+
+Tensor.__matmul__ = matmul
+Tensor.__rmatmul__ = lambda self, other: matmul(other, self)

@@ -1,0 +1,77 @@
+"""Batch normalisation and layer normalisation.
+
+    y, mean, var = ops.batch_norm(x, gamma, beta)      # statistics of the batch, over all axes but the last
+    y = ops.layer_norm(x, gamma, beta)                 # statistics of each sample, over all axes but the first
+"""
+
+from nanogan.autograd import Function, as_tensor
+from nanogan.backend import ShapeError, kernels
+from nanogan.ops.arithmetic import sqrt
+from nanogan.ops.reduction import mean, sum, var
+
+
+class BatchNorm(Function):
+    """(x, gamma, beta) -> y.
+
+    Mean and variance depend on x, so a gradient of this gradient must see them as functions of x:
+    ``backward`` computes them anew, as tensors.  Where nobody will differentiate again, they may be
+    taken as they are, which ``backward_fused`` does in one kernel.
+    """
+
+    def forward(self, x, gamma, beta):
+        y, self.mean, self.var = kernels.batch_norm(x, gamma, beta, self.eps)
+        return y
+
+    def backward(self, grad):
+        x, gamma, _ = self.inputs
+        axes, M = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+        centred = x - mean(x, axes)  # (..., C)
+        s = sqrt(mean(centred * centred, axes) + self.eps)  # (C,)
+        xhat = centred / s
+        dgamma, dbeta = sum(grad * xhat, axes), sum(grad, axes)
+        dx = gamma / s * (grad - (dbeta + xhat * dgamma) * (1 / M)) if self.needs[0] else None
+        return dx, dgamma, dbeta
+
+    def backward_fused(self, grad):
+        x, gamma, _ = self.inputs
+        return kernels.batch_norm_grad(grad, x.data, gamma.data, self.mean, self.var, self.eps)
+
+
+def batch_norm(x, gamma, beta, eps=1e-5):
+    """Normalise each channel over the batch: y = gamma * (x - mean) / sqrt(var + eps) + beta.
+
+    x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and
+    biased variance as plain arrays (C,), for moving statistics.  Ioffe & Szegedy 2015, algorithm 1.
+    Raises ShapeError; an empty batch has no statistics.
+
+    >>> y, mean, var = batch_norm(Tensor([[1.0], [3.0]]), Tensor([1.0]), Tensor([0.0]), eps=0.0)
+    >>> y.numpy().ravel(), mean.item(), var.item()
+    (array([-1.,  1.], dtype=float32), 2.0, 1.0)
+    """
+    x, gamma, beta = _check("batch_norm", x, gamma, beta)
+    normalise = BatchNorm(eps=eps)
+    y = normalise(x, gamma, beta)
+    return y, normalise.mean, normalise.var
+
+
+def layer_norm(x, gamma, beta, eps=1e-5):
+    """Normalise each sample over all its entries, then scale and shift each channel.
+
+    x: (N, ..., C).  gamma, beta: (C,).  Returns a tensor of x's shape.  No sample sees another, so it
+    is what to use in a critic under a gradient penalty (Ba et al. 2016; Gulrajani et al. 2017, section 4).
+
+    >>> layer_norm(Tensor([[1.0, 3.0]]), Tensor([1.0, 1.0]), Tensor([0.0, 0.0]), eps=0.0)
+    Tensor([[-1.  1.]], float32)
+    """
+    x, gamma, beta = _check("layer_norm", x, gamma, beta)
+    axes = tuple(range(1, x.ndim))
+    return (x - mean(x, axes, keepdims=True)) / sqrt(var(x, axes, keepdims=True) + eps) * gamma + beta
+
+
+def _check(name, x, gamma, beta):
+    x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
+    if x.ndim < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
+        raise ShapeError(f"{name}: x {x.shape} needs gamma and beta of one entry per channel, not {gamma.shape} and {beta.shape}")
+    if x.size == 0:
+        raise ShapeError(f"{name}: x {x.shape} is empty and has no mean")
+    return x, gamma, beta

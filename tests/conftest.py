@@ -1,0 +1,36 @@
+"""What every test shares: the real data where it is at hand, and a table of the gradient checks."""
+
+import os
+import pathlib
+
+import pytest
+
+import nanogan as ng
+
+
+@pytest.fixture(autouse=True)
+def _everything_as_it_was(doctest_namespace):
+    """Each test starts from the same random stream on NumPy; doctests find the usual names."""
+    doctest_namespace.update(ng=ng, ops=ng.ops, Tensor=ng.Tensor, xp=ng.xp, np=__import__("numpy"))
+    ng.seed(0)
+    with ng.use("numpy"):
+        yield
+
+
+@pytest.fixture
+def data_dir():
+    """The folder that holds mnist/, from NANOGAN_DATA; the test is skipped where it is not set."""
+    folder = os.environ.get("NANOGAN_DATA")
+    if not folder or not (pathlib.Path(folder) / "mnist").is_dir():
+        pytest.skip("NANOGAN_DATA names no folder with mnist/ in it, so there is no real MNIST to test on")
+    return pathlib.Path(folder).resolve()
+
+
+REPORTS = []  # (operation, order, Report) of every gradient check that ran
+
+
+def pytest_terminal_summary(terminalreporter):
+    if REPORTS and terminalreporter.verbosity > 0:
+        terminalreporter.section("gradient checks: error relative to the largest derivative")
+        for operation, order, report in REPORTS:
+            terminalreporter.line(f"{operation:<44} order {order}   {report.error:8.1e}   {report.derivatives:>5} derivatives")
