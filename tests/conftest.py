@@ -9,9 +9,8 @@ import nanogan as ng
 
 
 @pytest.fixture(autouse=True)
-def _everything_as_it_was(doctest_namespace):
-    """Each test starts from the same random stream on NumPy; doctests find the usual names."""
-    doctest_namespace.update(ng=ng, ops=ng.ops, Tensor=ng.Tensor, xp=ng.xp, np=__import__("numpy"))
+def _everything_as_it_was():
+    """Each test starts from the same random stream, on NumPy."""
     ng.seed(0)
     with ng.use("numpy"):
         yield

@@ -63,7 +63,7 @@ def dropout_mask(key, shape, rate):
     2011), in 32-bit integers that wrap alike on every backend.
 
     >>> float(dropout_mask(7, (1000,), 0.3).mean())
-    0.71
+    0.724
     """
     bits = xp.arange(math.prod(shape), dtype=xp.uint32)
     for half in (key & 0xFFFFFFFF, key >> 32):

@@ -109,7 +109,7 @@ def dropout(x, rate=0.5, training=True, key=None):
     stream draws one.  Raises ValueError for a rate outside [0, 1).
 
     >>> dropout(Tensor([1.0, 1.0, 1.0, 1.0]), 0.5, key=3)
-    Tensor([0. 0. 2. 2.], float32)
+    Tensor([2. 2. 0. 2.], float32)
     """
     x = as_tensor(x)
     if not 0 <= rate < 1:
