@@ -1,46 +1,41 @@
 """Floor 1: tensors that remember how they were made, and the walk back that differentiates them.
 
     x = Tensor([3.0], requires_grad=True)
-    y = x * x * x
-    dx = grad(y, x, create_graph=True)    # 3 x**2 = 27, itself a tensor with a history ...
-    grad(dx, x)                           # ... so that it can be differentiated again: 6 x = 18
+    dx = grad(x * x * x, x, create_graph=True)    # 3 x**2 = 27, itself a tensor with a history ...
+    grad(dx, x)                                   # ... so that it can be differentiated again: 6 x = 18
 
 Three ideas.  A ``Tensor`` is an array with a pointer to the ``Function`` that made it.  A ``Function``
-computes forward on raw arrays, and backward on tensors: because a gradient is made of recorded
-operations, gradients of gradients need no further code.  And ``grad`` walks the graph once, from the
-output back, each node after all of its users (Griewank & Walther 2008, chapter 3).
+computes forward on raw arrays, and backward on tensors: a gradient is made of recorded operations, so
+its own gradient needs no further code.  And ``grad`` walks the graph once, from the output back, each
+node after all of its users (Griewank & Walther 2008, chapter 3).
 """
 
 import contextlib
 import threading
 
+import numpy
+
 from nanogan.backend import DTypeError, ShapeError, asarray, to_numpy, xp
 
-_thread = threading.local()
+
+class _Mode(threading.local):
+    recording = True  # whether operations record their graph, in this thread
 
 
-def is_recording():
-    """Whether operations record their graph, in this thread."""
-    return getattr(_thread, "recording", True)
+_mode = _Mode()
 
 
 @contextlib.contextmanager
 def _recording(flag):
-    before, _thread.recording = is_recording(), flag
+    before, _mode.recording = _mode.recording, flag
     try:
         yield
     finally:
-        _thread.recording = before
+        _mode.recording = before
 
 
 def no_grad():
-    """Inside (a ``with`` block, or a function it decorates) nothing is recorded: results have no history.
-
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> with no_grad():
-    ...     (x * x).requires_grad
-    False
-    """
+    """Inside ``with no_grad():``, or a function decorated with it, nothing is recorded: results have no history."""
     return _recording(False)
 
 
@@ -49,14 +44,14 @@ class Tensor:
 
     data: an array (its dtype is kept), or numbers and lists (floats become float32).
     requires_grad: whether gradients with respect to it will be asked for; integers cannot have any.
-    ``.data`` and ``.grad`` are plain arrays of the backend; ``.grad`` is filled by ``backward()``.
+    ``.data``, and ``.grad`` after ``backward()``, are plain arrays of the backend.
 
     >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
     >>> (x * x).backward([[1.0, 1.0]]); x.grad
     array([[2., 4.]], dtype=float32)
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "node", "__weakref__")
+    __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad")
     __array_ufunc__ = None  # array * tensor asks the tensor
 
     def __init__(self, data, requires_grad=False):
@@ -72,10 +67,7 @@ class Tensor:
     size = property(lambda self: self.data.size)
 
     def backward(self, grad=None):
-        """Add the gradient of this tensor to ``.grad`` of every leaf under it that requires gradients.
-
-        grad: what flows in, of this tensor's shape; 1 for a scalar by default.
-        """
+        """Add this tensor's gradient to ``.grad`` of every leaf under it.  grad: what flows in; 1 for a scalar."""
         if not self.requires_grad:
             raise ValueError("backward: this tensor has no history; nothing that made it requires gradients, or it was made under no_grad")
         order = _inputs_first(self.node)
@@ -106,9 +98,6 @@ class Tensor:
     def __bool__(self):
         return bool(self.data)
 
-    def __float__(self):
-        return float(self.item())
-
     def __repr__(self):
         history = f", {type(self.node).__name__}" if self.node is not None else ", requires_grad" if self.requires_grad else ""
         return f"Tensor({self.data}, {self.dtype}{history})"
@@ -129,7 +118,7 @@ def _wrap(array, node=None):
 class Outline(Tensor):
     """What is left of an input whose values no backward reads: shape, dtype and history."""
 
-    __slots__ = ("shape", "dtype")
+    __slots__ = ("dtype", "shape")
 
     def __init__(self, t):
         self.shape, self.dtype, self.requires_grad, self.node, self.grad = t.shape, t.dtype, t.requires_grad, t.node, None
@@ -141,8 +130,7 @@ class Outline(Tensor):
 class Function:
     """One differentiable operation; an instance is one node of the graph.
 
-    Options are given by name and become attributes; calling the instance with tensors runs ``forward``
-    and records.
+    Options, given by name, become attributes; calling the instance with tensors runs ``forward`` and records.
 
     >>> class Square(Function):
     ...     def forward(self, x):              # raw arrays in, a raw array out
@@ -154,14 +142,14 @@ class Function:
     >>> grad(grad(Square()(x), x, create_graph=True), x).item()
     2.0
 
-    inputs: the input tensors; a Python number stays one, so that it never changes a dtype.
+    inputs: the input tensors; a Python number stays one, so that float32 * 0.5 stays float32.
     needs: a bool per input, set before each backward: False where nobody asked for that gradient,
         for which backward does no work and returns None.  The engine undoes broadcasting.
     keeps_inputs: False where backward reads no input values, so that they need not be kept.
     backward_fused(grad): optional; the same on raw arrays, run while no graph is being recorded.
 
-    A node must not hold its own output tensor, which would be a cycle: it keeps the array, and
-    ``self.output(array)`` makes a tensor of it again.
+    A node must not hold its own output tensor, which would be a cycle: it keeps the array, of which
+    ``self.output(array)`` makes a tensor again.
     """
 
     keeps_inputs = True
@@ -174,15 +162,16 @@ class Function:
     def __call__(self, *inputs):
         if self.inputs is not None:
             raise ValueError(f"{type(self).__name__}: this instance is a node of a graph already; make a new one for each call")
+        inputs = tuple(map(operand, inputs))
         tensors = [t for t in inputs if isinstance(t, Tensor)]
         if any(t.data.dtype != tensors[0].data.dtype for t in tensors):
-            raise DTypeError(f"{type(self).__name__}: dtypes do not mix ({_describe(tensors)}); convert one with .astype")
+            raise DTypeError(f"{type(self).__name__}: dtypes do not mix ({_describe(tensors)}); make the arrays alike, array.astype('float32')")
         try:
             array = self.forward(*(t.data if isinstance(t, Tensor) else t for t in inputs))
         except ValueError as error:
             raise ShapeError(f"{type(self).__name__}: these do not go together: {_describe(tensors)} ({error})") from error
         array = array if isinstance(array, xp.ndarray) else xp.asarray(array)
-        if not (is_recording() and any(t.requires_grad for t in tensors)):
+        if not (_mode.recording and any(t.requires_grad for t in tensors)):
             return _wrap(array)
         self.inputs = inputs if self.keeps_inputs else tuple(Outline(t) if isinstance(t, Tensor) and t.node is not None else t for t in inputs)
         return _wrap(array, self)
@@ -192,21 +181,24 @@ class Function:
         return _wrap(array, self)
 
 
+def operand(x):
+    """A tensor, or a Python number.  numpy.float64 is a Python float too, but promotes: it becomes a plain one."""
+    x = x.item() if isinstance(x, numpy.generic) else x
+    return x if isinstance(x, (Tensor, bool, int, float)) else Tensor(x)
+
+
 def _describe(tensors):
     return ", ".join(f"{t.dtype} {t.shape}" for t in tensors)
 
 
-class Linear(Function):
-    """An operation that is linear in its inputs: its backward reads none of their values."""
+class Light(Function):
+    """A Function whose backward reads no inputs: it is linear, or what it keeps is its output or a mask."""
 
     keeps_inputs = False
 
 
-# Three operations the walk itself needs, so that its sums can be differentiated again.
-
-
-class Add(Linear):
-    """a + b, broadcasting.  What flows in flows on to both."""
+class Add(Light):
+    """a + b, broadcasting.  With the next two it makes the sums in the walk differentiable again."""
 
     def forward(self, a, b):
         return a + b
@@ -215,7 +207,7 @@ class Add(Linear):
         return grad, grad
 
 
-class SumTo(Linear):
+class SumTo(Light):
     """Sum to a ``shape`` that broadcasts to the input's: the transpose of broadcasting."""
 
     def forward(self, x):
@@ -226,7 +218,7 @@ class SumTo(Linear):
         return (BroadcastTo(shape=self.inputs[0].shape)(grad),)
 
 
-class BroadcastTo(Linear):
+class BroadcastTo(Light):
     """Repeat along axes of length 1, and along new axes in front, up to ``shape``."""
 
     def forward(self, x):
@@ -239,11 +231,11 @@ class BroadcastTo(Linear):
 def grad(output, inputs, grad_output=None, create_graph=False, strict=False):
     """The gradient of ``output`` with respect to ``inputs``: a tensor for a tensor, a list for a list.
 
-    output: a tensor; of any shape if ``grad_output``, what flows in, has the same, else a scalar.
+    output: a scalar, or of any shape if ``grad_output``, what flows in, has the same.
     inputs: tensors that require gradients, leaves or results on the way.
     create_graph: record the computation of the gradient, so that it can be differentiated again.
     strict: raise ValueError for an input that does not reach the output; it gets zeros otherwise.
-    Nothing is stored: ``.grad`` stays as it is.  Only what leads to ``inputs`` is computed.
+    Nothing is stored, and only what leads to ``inputs`` is computed.
 
     >>> x, y = Tensor(2.0, requires_grad=True), Tensor(5.0, requires_grad=True)
     >>> [g.item() for g in grad(x * y, [x, y])]
@@ -263,10 +255,10 @@ def _seed(output, grad_output):
         if output.size != 1:
             raise ShapeError(f"grad: the output has shape {output.shape}; sum it, or say what flows in by a grad_output of that shape")
         return _wrap(xp.ones(output.shape, dtype=output.dtype))
-    grad_output = grad_output if isinstance(grad_output, Tensor) else _wrap(xp.asarray(grad_output, dtype=output.dtype))
-    if grad_output.shape != output.shape:
-        raise ShapeError(f"grad: grad_output has shape {grad_output.shape}, the output {output.shape}")
-    return grad_output
+    flowing = grad_output if isinstance(grad_output, Tensor) else _wrap(xp.asarray(grad_output, dtype=output.dtype))
+    if flowing.shape != output.shape:
+        raise ShapeError(f"grad: grad_output has shape {flowing.shape}, the output {output.shape}")
+    return flowing
 
 
 def _inputs_first(root):

@@ -3,8 +3,7 @@
     opt = Adam(net.parameters(), lr=2e-4, beta1=0.5)
     opt.step(grad(loss, net.parameters()))
 
-An optimiser that steps changes the weights under every graph that still stands: where two networks
-train on one graph, take both gradients before either steps.
+A step changes the weights under every graph that still stands: take every gradient before it.
 """
 
 from nanogan.autograd import Tensor
@@ -12,42 +11,34 @@ from nanogan.backend import ShapeError, copy_into, kernels, to_numpy, xp
 
 
 class Counter:
-    """How many steps were taken; two optimisers may share one, as two networks compiled with one Keras optimiser do."""
+    """How many steps were taken.  Optimisers may share one, as networks compiled with one Keras optimiser do."""
 
-    def __init__(self):
-        self.steps = 0
+    steps = 0
 
 
 class Optimizer:
-    """What all share: parameters, slots (arrays like the parameters, by name) and a step counter."""
+    """What all share: parameters, a step counter, and slots: arrays like the parameters, by name."""
 
     slots = ()
 
     def __init__(self, params, counter=None):
-        self.params = list(params)
+        self.params, self.counter = list(params), counter or Counter()
         if not self.params or not all(isinstance(p, Tensor) for p in self.params):
-            raise ValueError(f"{type(self).__name__}: needs a list of tensors, such as net.parameters(); got {self.params!r:.60}")
-        self.counter = counter or Counter()
-        for slot in self.slots:
-            setattr(self, slot, [xp.zeros_like(p.data) for p in self.params])
+            raise ValueError(f"{type(self).__name__}: needs a list of tensors, such as net.parameters(), not {self.params!r:.60}")
+        self.state = {slot: [xp.zeros_like(p.data) for p in self.params] for slot in self.slots}
 
     def step(self, grads=None):
-        """Update every parameter.  grads: tensors or arrays in the order of params; by default each ``.grad``.
-
-        Raises ShapeError where gradients and parameters do not match, and ValueError where one is missing.
-        """
-        grads = [p.grad for p in self.params] if grads is None else list(grads)
+        """Update every parameter.  grads: tensors or arrays in the order of params; by default each ``.grad``."""
+        grads = [p.grad for p in self.params] if grads is None else [g.data if isinstance(g, Tensor) else g for g in grads]
         if len(grads) != len(self.params):
             raise ShapeError(f"{type(self).__name__}.step: {len(grads)} gradients for {len(self.params)} parameters")
-        grads = [g.data if isinstance(g, Tensor) else g for g in grads]
         for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
-            if g is None:
-                raise ValueError(f"{type(self).__name__}.step: parameter {i} {p.shape} has no gradient; call backward() first or pass grads")
-            if g.shape != p.shape or g.dtype != p.dtype:
-                raise ShapeError(f"{type(self).__name__}.step: gradient {i} is {g.dtype} {g.shape}, its parameter {p.dtype} {p.shape}")
+            if g is None or g.shape != p.shape or g.dtype != p.dtype:
+                has = "no gradient: call backward() first, or pass grads" if g is None else f"a gradient {g.dtype} {g.shape}"
+                raise ShapeError(f"{type(self).__name__}.step: parameter {i} {p.dtype} {p.shape} has {has}")
         self.counter.steps += 1
         for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
-            self.update(p.data, g, *(getattr(self, slot)[i] for slot in self.slots))
+            self.update(p.data, g, *(self.state[slot][i] for slot in self.slots))
 
     def zero_grad(self):
         """Forget every ``.grad``."""
@@ -55,7 +46,7 @@ class Optimizer:
             p.grad = None
 
     def _arrays(self):
-        return {f"{slot}.{i}": array for slot in self.slots for i, array in enumerate(getattr(self, slot))}
+        return {f"{slot}.{i}": array for slot, arrays in self.state.items() for i, array in enumerate(arrays)}
 
     def state_dict(self):
         """Slots and step counter by name, as NumPy arrays (copies)."""
@@ -87,8 +78,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015): steps of about ``lr`` in each entry, whatever the gradient's scale.
 
-    eps_hat: False is the algorithm as boxed in the paper, and PyTorch's; True is the form at the end of
-    its section 2, and Keras's (with eps 1e-7).  counter: another optimiser's, to count steps together.
+    eps_hat: False for PyTorch's form, True for Keras's (with eps 1e-7); ``kernels.adam_step`` has both.
+    counter: another optimiser's, to count steps together.
     """
 
     slots = ("m", "v")

@@ -28,6 +28,12 @@ def data_dir():
 REPORTS = []  # (operation, order, Report) of every gradient check that ran
 
 
+@pytest.fixture
+def record_report():
+    """Adds (operation, order, Report) to the table at the end."""
+    return lambda *row: REPORTS.append(row)
+
+
 def pytest_terminal_summary(terminalreporter):
     if REPORTS and terminalreporter.verbosity > 0:
         terminalreporter.section("gradient checks: error relative to the largest derivative")

@@ -1,7 +1,8 @@
 """The ``xp`` switch: one name for NumPy or CuPy, and the doors between host and device.
 
-    from nanogan.backend import xp
     xp.zeros((2, 3))                      # a NumPy array, or a CuPy array after nanogan.use("cupy")
+
+Only this package, floor 0, imports the modules behind it.
 """
 
 import numpy
@@ -13,11 +14,9 @@ class Namespace:
     """One name for whichever modules are in force: an attribute is the first module's that has it."""
 
     def __init__(self, *modules):
-        self.select(*modules)
+        self.__dict__ = {"modules": modules}
 
-    def select(self, *modules):
-        self.__dict__.clear()
-        self.modules = modules
+    select = __init__  # anew: what the old modules answered is forgotten
 
     def __getattr__(self, name):  # only for a name not met before: the answer is kept
         for module in self.modules:
@@ -31,9 +30,7 @@ xp = Namespace(numpy)
 
 
 def asarray(data):
-    """``data`` as an array of the backend in use; a NumPy array is copied to the device where that is a GPU.
-
-    Arrays keep their dtype.  Python floats, and lists of them, become float32, the engine's own.
+    """``data`` as an array of the backend.  Arrays keep their dtype; Python floats and lists of them become float32.
 
     >>> asarray([1.0, 2.0]).dtype, asarray(numpy.ones(2)).dtype
     (dtype('float32'), dtype('float64'))
@@ -49,12 +46,8 @@ def asarray(data):
 
 
 def to_numpy(array):
-    """``array`` (of either backend, or a tensor) as a NumPy array on the host; this waits for the device.
-
-    >>> to_numpy(xp.ones(2))
-    array([1., 1.])
-    """
-    array = array if isinstance(array, numpy.ndarray) else getattr(array, "data", array)
+    """``array`` (of either backend, or a tensor) as a NumPy array on the host; this waits for the device."""
+    array = array.data if hasattr(array, "requires_grad") else array  # (a CuPy array has a .data too, a pointer)
     return array.get() if hasattr(array, "get") else numpy.asarray(array)
 
 

@@ -30,8 +30,8 @@ def cupy_wheels():
 def gpu_problem():
     """Why CuPy cannot be used here, with the remedy, in one line; None where it can.
 
-    CuPy imports, and says that it is available, on machines where nothing runs.  So a GPU counts as
-    usable only after a compiled kernel and a matrix product ran on it and gave the right number.
+    CuPy imports on machines where nothing runs.  So a GPU counts as usable only after a compiled
+    kernel and a matrix product ran on it and gave the right number.
     """
     wheels = ", ".join(cupy_wheels())
     try:

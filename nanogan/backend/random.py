@@ -1,8 +1,8 @@
 """Random numbers: one stream on the host, whichever backend computes.
 
-A seed gives the same run on NumPy and on CuPy because every draw comes from one NumPy generator and
-is copied to the device.  Dropout masks would be large copies, so the stream draws only a key, and
-the mask is computed where it is needed, as a hash of (key, position): the same bits everywhere.
+A seed gives the same run on NumPy and CuPy, because every draw comes from one NumPy generator and is
+copied to the device.  Dropout masks would be large copies: so the stream draws only a key, and the
+mask is computed where it is needed, a hash of (key, position), the same bits everywhere.
 """
 
 import contextlib
@@ -16,11 +16,7 @@ _stream = numpy.random.default_rng()
 
 
 def seed(n):
-    """Start the random stream anew at ``n``: weights, noise, shuffles and dropout keys follow from it.
-
-    >>> seed(0); a = normal((2,)); seed(0); b = normal((2,)); bool((a == b).all())
-    True
-    """
+    """Start the random stream anew at ``n``: weights, noise, shuffles and dropout keys follow from it."""
     global _stream
     _stream = numpy.random.default_rng(n)
 
@@ -32,7 +28,7 @@ def stream():
 
 @contextlib.contextmanager
 def fork(n):
-    """Inside, the stream starts at ``n``; outside, it goes on as if nothing had happened."""
+    """Inside, the stream starts at ``n``; afterwards it goes on as if nothing had happened."""
     global _stream
     before, _stream = _stream, numpy.random.default_rng(n)
     try:
@@ -57,10 +53,10 @@ def key():
 
 
 def dropout_mask(key, shape, rate):
-    """Boolean array of ``shape``, each entry True with probability ``1 - rate``, from (key, position) alone.
+    """Booleans of ``shape``, True with probability ``1 - rate``, from (key, position) alone.
 
-    The position is hashed with either half of the key by the finaliser of MurmurHash3 (Appleby
-    2011), in 32-bit integers that wrap alike on every backend.
+    The position is hashed with either half of the key by MurmurHash3's finaliser (Appleby 2011), in
+    32-bit integers, which wrap alike on every backend.
 
     >>> float(dropout_mask(7, (1000,), 0.3).mean())
     0.724

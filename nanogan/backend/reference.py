@@ -2,40 +2,20 @@
 
 Raw arrays in, raw arrays out; nothing here knows about tensors or gradients.  Axis letters, the
 same everywhere: ``N`` batch, ``H W`` height and width, ``C`` channels in, ``O`` channels out,
-``KH KW`` kernel, ``SH SW`` stride, ``OH OW`` output, ``K = KH*KW*C``.  Images are NHWC, kernels
+``KH KW`` kernel, ``SH SW`` stride, ``OH OW`` output, ``K = KH*KW*C``.  Images are (N, H, W, C), kernels
 (KH, KW, C, O), and ``pads`` is ``((top, bottom), (left, right))``.
-
-A backend may hold faster forms of some kernels under the same names and signatures; each is tested
-against the one here.
 """
 
 import math
 
 from nanogan.backend.arrays import xp
 
-# Columns are built for as many samples at a time as fit in this many bytes: enough to keep a matrix
-# product busy, little enough to stay near the cache.
-COLUMN_BYTES = 4 * 2**20
+COLUMN_BYTES = 4 * 2**20  # of columns built at a time: enough to keep a product busy, little enough to stay near the cache
 
 
 def conv_output_size(n, k, s, pads):
-    """Windows of size ``k`` at stride ``s`` in ``n`` padded entries: floor((n + before + after - k) / s) + 1.
-
-    >>> conv_output_size(16, 4, 2, (1, 1)), conv_output_size(28, 3, 2, (0, 1))
-    (8, 14)
-    """
+    """How many windows of ``k`` at stride ``s`` fit: floor((n + before + after - k) / s) + 1."""
     return (n + pads[0] + pads[1] - k) // s + 1
-
-
-def pad2d(x, pads):
-    """Zeros around every image: (N, H, W, C) -> (N, top+H+bottom, left+W+right, C)."""
-    (top, bottom), (left, right) = pads
-    if not (top or bottom or left or right):
-        return x
-    N, H, W, C = x.shape
-    padded = xp.zeros((N, top + H + bottom, left + W + right, C), dtype=x.dtype)
-    padded[:, top : top + H, left : left + W] = x
-    return padded
 
 
 def im2col(x, kernel, stride, pads):
@@ -47,7 +27,7 @@ def im2col(x, kernel, stride, pads):
     (KH, KW), (SH, SW) = kernel, stride
     N, H, W, C = x.shape
     OH, OW = conv_output_size(H, KH, SH, pads[0]), conv_output_size(W, KW, SW, pads[1])
-    x = pad2d(x, pads)
+    x = xp.pad(x, ((0, 0), *pads, (0, 0)))
     columns = xp.empty((N, OH, OW, KH, KW, C), dtype=x.dtype)
     for kh in range(KH):
         for kw in range(KW):
@@ -56,10 +36,7 @@ def im2col(x, kernel, stride, pads):
 
 
 def col2im(columns, shape, kernel, stride, pads):
-    """The transpose of im2col: each column entry is added back where it came from.
-
-    (N*OH*OW, KH*KW*C) -> ``shape`` = (N, H, W, C).
-    """
+    """The transpose of im2col: each entry is added back where it came from; ``shape`` = (N, H, W, C)."""
     (KH, KW), (SH, SW), ((top, bottom), (left, right)) = kernel, stride, pads
     N, H, W, C = shape
     OH, OW = conv_output_size(H, KH, SH, pads[0]), conv_output_size(W, KW, SW, pads[1])
@@ -72,10 +49,7 @@ def col2im(columns, shape, kernel, stride, pads):
 
 
 def conv2d(x, w, stride, pads):
-    """Cross-correlation: (N, H, W, C) with (KH, KW, C, O) -> (N, OH, OW, O).
-
-    One product of columns and kernel, (N*OH*OW, K) @ (K, O), some samples at a time.
-    """
+    """Cross-correlation, one product of columns and kernel: (N, H, W, C) with (KH, KW, C, O) -> (N, OH, OW, O)."""
     N, H, W, C = x.shape
     KH, KW, C, O = w.shape
     OH, OW = conv_output_size(H, KH, stride[0], pads[0]), conv_output_size(W, KW, stride[1], pads[1])
@@ -114,23 +88,16 @@ def _samples(N, column_bytes):
 
 
 def batch_norm(x, gamma, beta, eps):
-    """Normalise each channel over all axes but the last; returns (y, mean, var), mean and var (C,).
-
-    y = gamma * (x - mean) / sqrt(var + eps) + beta with the biased variance, taken around the mean
-    in a second pass: in float32, mean(x**2) - mean(x)**2 can come out negative.
-    """
+    """y = gamma * (x - mean) / sqrt(var + eps) + beta over all axes but the last; returns (y, mean, var)."""
     axes = tuple(range(x.ndim - 1))
     mean = x.mean(axis=axes)
-    centred = x - mean
+    centred = x - mean  # a second pass: in float32, mean(x**2) - mean(x)**2 can come out negative
     var = (centred * centred).mean(axis=axes)
     return centred * (gamma / xp.sqrt(var + eps)) + beta, mean, var
 
 
 def batch_norm_grad(g, x, gamma, mean, var, eps):
-    """The gradients (dx, dgamma, dbeta) of batch_norm for an incoming ``g`` of x's shape.
-
-    dx = gamma / (M s) * (M g - sum(g) - xhat * sum(g * xhat)),  s = sqrt(var + eps), M = size / C.
-    """
+    """(dx, dgamma, dbeta): dx = gamma / (M s) * (M g - sum(g) - xhat * sum(g * xhat)), s = sqrt(var + eps), M = size / C."""
     axes, M, s = tuple(range(x.ndim - 1)), math.prod(x.shape[:-1]), xp.sqrt(var + eps)
     xhat = (x - mean) / s
     dgamma, dbeta = (g * xhat).sum(axis=axes), g.sum(axis=axes)

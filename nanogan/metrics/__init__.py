@@ -1,1 +1,3 @@
+"""Floor 4: distances between what was generated and what was to be."""
 
+from nanogan.metrics.gaussian import wasserstein2_squared

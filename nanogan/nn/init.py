@@ -1,30 +1,12 @@
 """First values of weights, drawn from the random stream: ``init(shape) -> float32 array``.
 
-Kernels are (in, out), (KH, KW, in, out) or, transposed, (KH, KW, out, in); the fans are the last two
-axes times KH*KW, in that order, as in Keras.
+Kernels are (in, out), (KH, KW, in, out) or, transposed, (KH, KW, out, in); fan_in and fan_out are the
+last two axes times KH*KW, in that order, as in Keras.
 """
 
 import math
 
-from nanogan.backend import random, xp
-
-
-def fans(shape):
-    """(fan_in, fan_out) of a weight's ``shape``.
-
-    >>> fans((5, 5, 64, 128))
-    (1600, 3200)
-    """
-    window = math.prod(shape[:-2])
-    return window * shape[-2], window * shape[-1]
-
-
-def zeros(shape):
-    return xp.zeros(shape, dtype=xp.float32)
-
-
-def ones(shape):
-    return xp.ones(shape, dtype=xp.float32)
+from nanogan.backend import random
 
 
 def normal(shape, std=0.02, mean=0.0):
@@ -34,10 +16,10 @@ def normal(shape, std=0.02, mean=0.0):
 
 def glorot_uniform(shape):
     """Uniform within sqrt(6 / (fan_in + fan_out)) of 0 (Glorot & Bengio 2010, eq. 16); Keras's default."""
-    limit = math.sqrt(6 / sum(fans(shape)))
+    limit = math.sqrt(6 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1])))
     return random.uniform(shape, -limit, limit)
 
 
 def he_normal(shape):
     """N(0, 2 / fan_in), for ReLU nets (He et al. 2015, eq. 10)."""
-    return random.normal(shape, 0.0, math.sqrt(2 / fans(shape)[0]))
+    return random.normal(shape, 0.0, math.sqrt(2 / math.prod(shape[:-1])))

@@ -5,21 +5,29 @@ Weights start Glorot uniform and biases at 0, as in Keras; ``init=`` takes anoth
 
 from nanogan import ops
 from nanogan.autograd import Tensor
+from nanogan.backend import xp
 from nanogan.nn import init as initialisers
 from nanogan.nn.module import Module
 from nanogan.ops.convolution import pair
 
 
-def _parameter(array):
+def _weight(array):
     return Tensor(array, requires_grad=True)
+
+
+def _bias(features, wanted=True):
+    return _weight(_filled(features, 0)) if wanted else None
+
+
+def _filled(features, value):
+    return xp.full((features,), value, dtype=xp.float32)
 
 
 class Dense(Module):
     """(N, in_features) -> (N, out_features): x @ weight + bias, weight (in, out)."""
 
     def __init__(self, in_features, out_features, bias=True, init=initialisers.glorot_uniform):
-        self.weight = _parameter(init((in_features, out_features)))
-        self.bias = _parameter(initialisers.zeros((out_features,))) if bias else None
+        self.weight, self.bias = _weight(init((in_features, out_features))), _bias(out_features, bias)
 
     def forward(self, x):
         return ops.dense(x, self.weight, self.bias)
@@ -29,22 +37,21 @@ class Conv2D(Module):
     """(N, H, W, in) -> (N, OH, OW, out), weight (KH, KW, in, out).  kernel, stride: an int or a pair."""
 
     def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, init=initialisers.glorot_uniform):
-        self.weight = _parameter(init((*pair("Conv2D: kernel", kernel), in_channels, out_channels)))
-        self.bias = _parameter(initialisers.zeros((out_channels,))) if bias else None
-        self.stride, self.padding = stride, padding
+        self.weight = _weight(init((*pair("Conv2D: kernel", kernel), in_channels, out_channels)))
+        self.bias, self.stride, self.padding = _bias(out_channels, bias), stride, padding
 
     def forward(self, x):
         return ops.conv2d(x, self.weight, self.bias, self.stride, self.padding)
 
 
 class ConvTranspose2D(Module):
-    """(N, H, W, in) -> (N, OH, OW, out), weight (KH, KW, out, in); see ``ops.conv_transpose2d`` for sizes."""
+    """(N, H, W, in) -> (N, OH, OW, out), weight (KH, KW, out, in); the sizes are those of ``ops.conv_transpose2d``."""
 
-    def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, output_size=None,
-                 init=initialisers.glorot_uniform):  # fmt: skip
-        self.weight = _parameter(init((*pair("ConvTranspose2D: kernel", kernel), out_channels, in_channels)))
-        self.bias = _parameter(initialisers.zeros((out_channels,))) if bias else None
-        self.stride, self.padding, self.output_size = stride, padding, output_size
+    def __init__(
+        self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, output_size=None, init=initialisers.glorot_uniform
+    ):
+        self.weight = _weight(init((*pair("ConvTranspose2D: kernel", kernel), out_channels, in_channels)))
+        self.bias, self.stride, self.padding, self.output_size = _bias(out_channels, bias), stride, padding, output_size
 
     def forward(self, x):
         return ops.conv_transpose2d(x, self.weight, self.bias, self.stride, self.padding, self.output_size)
@@ -54,15 +61,15 @@ class BatchNorm(Module):
     """Normalise each channel (last axis): by the batch in training, by moving statistics in inference.
 
     moving = momentum * moving + (1 - momentum) * batch.  (PyTorch's momentum is 1 - this one.)
-    unbiased: the moving variance takes n / (n - 1) times the batch's, as in PyTorch, and in Keras for images.
-    Training normalises with the biased variance in any case.
+    unbiased: the moving variance takes n / (n - 1) times the batch's, as in PyTorch, and in Keras for
+    images.  Training normalises with the biased variance in any case.
     """
 
     statistics = ("moving_mean", "moving_var")
 
     def __init__(self, features, momentum=0.9, eps=1e-5, unbiased=False):
-        self.gamma, self.beta = _parameter(initialisers.ones((features,))), _parameter(initialisers.zeros((features,)))
-        self.moving_mean, self.moving_var = initialisers.zeros((features,)), initialisers.ones((features,))
+        self.gamma, self.beta = _weight(_filled(features, 1)), _bias(features)
+        self.moving_mean, self.moving_var = _filled(features, 0), _filled(features, 1)
         self.momentum, self.eps, self.unbiased = momentum, eps, unbiased
 
     def forward(self, x):
@@ -82,8 +89,7 @@ class LayerNorm(Module):
     """Normalise each sample over all its entries, then scale and shift each channel: the same in both modes."""
 
     def __init__(self, features, eps=1e-5):
-        self.gamma, self.beta = _parameter(initialisers.ones((features,))), _parameter(initialisers.zeros((features,)))
-        self.eps = eps
+        self.gamma, self.beta, self.eps = _weight(_filled(features, 1)), _bias(features), eps
 
     def forward(self, x):
         return ops.layer_norm(x, self.gamma, self.beta, self.eps)
@@ -102,22 +108,19 @@ class LeakyReLU(Module):
 class ReLU(Module):
     """max(x, 0)."""
 
-    def forward(self, x):
-        return ops.relu(x)
+    forward = staticmethod(ops.relu)
 
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 
-    def forward(self, x):
-        return ops.sigmoid(x)
+    forward = staticmethod(ops.sigmoid)
 
 
 class Tanh(Module):
     """The hyperbolic tangent."""
 
-    def forward(self, x):
-        return ops.tanh(x)
+    forward = staticmethod(ops.tanh)
 
 
 class Dropout(Module):
@@ -134,14 +137,14 @@ class Reshape(Module):
     """(N, ...) -> (N, *shape)."""
 
     def __init__(self, *shape):
-        self.shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        self.shape = shape
 
     def forward(self, x):
         return ops.reshape(x, (x.shape[0], *self.shape))
 
 
-class Flatten(Module):
+class Flatten(Reshape):
     """(N, H, W, C) -> (N, H*W*C), the channels fastest."""
 
-    def forward(self, x):
-        return ops.reshape(x, (x.shape[0], -1))
+    def __init__(self):
+        super().__init__(-1)

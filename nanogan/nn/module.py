@@ -2,7 +2,8 @@
 
     net = Sequential(Dense(100, 256), LeakyReLU(0.2), Dense(256, 1))
     net(z)                                # (N, 100) -> (N, 1)
-    net.parameters()                      # [dense_1.weight, dense_1.bias, dense_2.weight, dense_2.bias]
+
+Its parameters are called dense_1.weight, dense_1.bias, dense_2.weight, dense_2.bias.
 """
 
 from nanogan.autograd import Tensor
@@ -27,28 +28,28 @@ class Module:
     def __call__(self, *inputs):
         return self.forward(*inputs)
 
+    def modules(self, name=""):
+        """(name, module) of every part, in order of definition, this one first."""
+        yield name, self
+        for key, value in vars(self).items():
+            if isinstance(value, Module):
+                yield from value.modules(f"{name}.{key}".lstrip("."))
+
     def named_state(self, prefix=""):
         """(name, tensor or array) of every parameter and statistic, in order of definition."""
-        for name, value in vars(self).items():
+        for key, value in vars(self).items():
             if isinstance(value, Module):
-                yield from value.named_state(f"{prefix}{name}.")
-            elif isinstance(value, Tensor) or name in self.statistics:
-                yield prefix + name, value
+                yield from value.named_state(f"{prefix}{key}.")
+            elif isinstance(value, Tensor) or key in self.statistics:
+                yield prefix + key, value
 
     def named_parameters(self):
-        """(name, tensor) pairs, in order of definition."""
+        """(name, tensor) pairs, a list in order of definition."""
         return [(name, value) for name, value in self.named_state() if isinstance(value, Tensor)]
 
     def parameters(self):
         """The tensors that training changes, a list in order of definition."""
         return [value for _, value in self.named_parameters()]
-
-    def modules(self, name=""):
-        """(name, module) of every part, this one first."""
-        yield name, self
-        for key, value in vars(self).items():
-            if isinstance(value, Module):
-                yield from value.modules(f"{name}.{key}".lstrip("."))
 
     def state_dict(self):
         """Parameters and moving statistics by name, as NumPy arrays (copies)."""
@@ -61,11 +62,11 @@ class Module:
     def astype(self, dtype):
         """Convert every parameter and statistic, to float64 for a gradient check, say; returns the module."""
         for _, module in self.modules():
-            for name, value in vars(module).items():
+            for key, value in vars(module).items():
                 if isinstance(value, Tensor):
                     value.data = value.data.astype(dtype)
-                elif name in module.statistics:
-                    setattr(module, name, value.astype(dtype))
+                elif key in module.statistics:
+                    setattr(module, key, value.astype(dtype))
         return self
 
     def train(self, training=True):

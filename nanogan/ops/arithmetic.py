@@ -2,21 +2,11 @@
 
     y = ops.exp(-x) * 2 + 1               # the same as ops.add(ops.multiply(...), 1)
 
-A Python number takes part as itself, never as an array: so ``float32 * 0.5`` stays float32.
+A Python number takes part as itself, never as an array: so float32 * 0.5 stays float32.
 """
 
-import numpy
-
-from nanogan.autograd import Add, Function, Tensor, as_tensor
+from nanogan.autograd import Add, Function, Light, Tensor, as_tensor, operand
 from nanogan.backend import xp
-
-
-def operands(*values):
-    """Each as a tensor, or as a Python number; the first a tensor if all are numbers."""
-    # numpy.float64 is a Python float too, but one that promotes float32 arrays: .item() makes it a plain number.
-    numbers = [v.item() if isinstance(v, numpy.generic) else v for v in values]
-    operands = [v if isinstance(v, (bool, int, float)) else as_tensor(v) for v in numbers]
-    return operands if any(isinstance(v, Tensor) for v in operands) else [as_tensor(operands[0]), *operands[1:]]
 
 
 class Multiply(Function):
@@ -30,17 +20,6 @@ class Multiply(Function):
         return (grad * b if self.needs[0] else None), (grad * a if self.needs[1] else None)
 
 
-class Divide(Function):
-    """a / b;  da = g / b,  db = -g a / b**2."""
-
-    def forward(self, a, b):
-        return a / b
-
-    def backward(self, grad):
-        a, b = self.inputs
-        return (grad / b if self.needs[0] else None), (-grad * a / (b * b) if self.needs[1] else None)
-
-
 class Power(Function):
     """x ** n for a number n;  dx = g n x**(n-1), and 0 at n = 0."""
 
@@ -48,14 +27,11 @@ class Power(Function):
         return xp.sqrt(x) if self.n == 0.5 else x**self.n
 
     def backward(self, grad):
-        (x,) = self.inputs
-        return (grad * 0 if self.n == 0 else grad * power(x, self.n - 1) * self.n,)
+        return (grad * 0 if self.n == 0 else grad * power(self.inputs[0], self.n - 1) * self.n,)
 
 
-class Exp(Function):
+class Exp(Light):
     """y = exp(x);  dx = g y."""
-
-    keeps_inputs = False
 
     def forward(self, x):
         self.y = xp.exp(x)
@@ -75,10 +51,8 @@ class Log(Function):
         return (grad / self.inputs[0],)
 
 
-class Maximum(Function):
+class Maximum(Light):
     """The larger of a and b; the gradient goes to the larger, and half to each where they are equal."""
-
-    keeps_inputs = False
 
     def forward(self, a, b):
         y = xp.maximum(a, b)
@@ -90,32 +64,30 @@ class Maximum(Function):
 
 
 def add(a, b):
-    """a + b, broadcasting.
-
-    >>> add(Tensor([1.0, 2.0]), 1)
-    Tensor([2. 3.], float32)
-    """
-    return Add()(*operands(a, b))
+    """a + b, broadcasting."""
+    return Add()(a, b)
 
 
 def subtract(a, b):
     """a - b, broadcasting."""
-    return add(a, negative(b))
+    return Add()(a, negative(b))
 
 
 def multiply(a, b):
     """a * b, entry by entry, broadcasting."""
-    return Multiply()(*operands(a, b))
+    return Multiply()(a, b)
 
 
 def divide(a, b):
-    """a / b, broadcasting."""
-    return Divide()(*operands(a, b))
+    """a / b, broadcasting: a times b to the power -1."""
+    b = operand(b)
+    return Multiply()(a, power(b, -1) if isinstance(b, Tensor) else 1 / b)
 
 
 def negative(x):
     """-x."""
-    return multiply(x, -1)
+    x = operand(x)
+    return Multiply()(x, -1) if isinstance(x, Tensor) else -x
 
 
 def power(x, exponent):
@@ -124,28 +96,24 @@ def power(x, exponent):
     >>> power(Tensor([2.0, 3.0]), 2)
     Tensor([4. 9.], float32)
     """
-    x, n = operands(as_tensor(x), exponent)
-    if isinstance(n, Tensor):
+    exponent = operand(exponent)
+    if isinstance(exponent, Tensor):
         raise TypeError("power: the exponent must be a number; for a tensor y, use exp(log(x) * y)")
-    return x if n == 1 else Power(n=n)(x)
+    return as_tensor(x) if exponent == 1 else Power(n=exponent)(x)
 
 
 def exp(x):
     """e to the x."""
-    return Exp()(as_tensor(x))
+    return Exp()(x)
 
 
 def log(x):
     """The natural logarithm; of 0 it is -inf, with NumPy's warning."""
-    return Log()(as_tensor(x))
+    return Log()(x)
 
 
 def sqrt(x):
-    """The square root.  Its derivative at 0 is infinite: for a length, use ``norm``, which is safe there.
-
-    >>> sqrt(Tensor([4.0, 9.0]))
-    Tensor([2. 3.], float32)
-    """
+    """The square root.  Its derivative at 0 is infinite: for a length, use ``norm``, which is safe there."""
     return power(x, 0.5)
 
 
@@ -156,12 +124,8 @@ def abs(x):
 
 
 def maximum(a, b):
-    """The larger of a and b, broadcasting; where they are equal, each gets half of the gradient.
-
-    >>> maximum(Tensor([-1.0, 2.0]), 0)
-    Tensor([0. 2.], float32)
-    """
-    return Maximum()(*operands(a, b))
+    """The larger of a and b, broadcasting; where they are equal, each gets half of the gradient."""
+    return Maximum()(a, b)
 
 
 Tensor.__add__ = Tensor.__radd__ = add

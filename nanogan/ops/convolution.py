@@ -3,18 +3,18 @@
     y = ops.conv2d(x, w, b, stride=2, padding="same")             # (8, 28, 28, 1) -> (8, 14, 14, 64)
     x = ops.conv_transpose2d(y, w, stride=2, padding="same")      # (8, 14, 14, 64) -> (8, 28, 28, 1)
 
-conv2d is bilinear in x and w.  So it has two transposes, one in x (``ConvTranspose2D``) and one in w
-(``Conv2DWeightGrad``), and the gradient of any of the three is made of the other two.  The three are
-closed under differentiation: no order needs a fourth.  (For the arithmetic of sizes: Dumoulin & Visin
-2016, chapter 4.)
+conv2d is bilinear in x and w.  So it has two transposes, in x (``ConvTranspose2D``) and in w
+(``Conv2DWeightGrad``), and the gradient of any of the three is made of the other two: they are closed
+under differentiation, and no order needs a fourth.  (Sizes: Dumoulin & Visin 2016, chapter 4.)
 
 padding: "valid", "same" (TensorFlow's), an int, or ((top, bottom), (left, right)); kernel and stride: an
-int or a pair.  Every function raises ShapeError where shapes, kernel and padding do not go together.
+int or a pair.  ShapeError is raised where shapes, kernel and padding do not go together.
 """
 
-from nanogan.autograd import Function, Linear, as_tensor
+from nanogan.autograd import Function, Light, as_tensor
 from nanogan.backend import ShapeError, kernels
 from nanogan.backend.reference import conv_output_size
+from nanogan.ops.linear import add_bias
 
 
 class Conv2D(Function):
@@ -26,8 +26,7 @@ class Conv2D(Function):
     def backward(self, dy):
         x, w = self.inputs
         dx = ConvTranspose2D(windows=self.windows, shape=x.shape)(dy, w) if self.needs[0] else None
-        dw = Conv2DWeightGrad(windows=self.windows)(x, dy) if self.needs[1] else None
-        return dx, dw
+        return dx, Conv2DWeightGrad(windows=self.windows)(x, dy) if self.needs[1] else None
 
 
 class ConvTranspose2D(Function):
@@ -39,8 +38,7 @@ class ConvTranspose2D(Function):
     def backward(self, dx):
         y, w = self.inputs
         dy = Conv2D(windows=self.windows)(dx, w) if self.needs[0] else None
-        dw = Conv2DWeightGrad(windows=self.windows)(dx, y) if self.needs[1] else None
-        return dy, dw
+        return dy, Conv2DWeightGrad(windows=self.windows)(dx, y) if self.needs[1] else None
 
 
 class Conv2DWeightGrad(Function):
@@ -52,11 +50,10 @@ class Conv2DWeightGrad(Function):
     def backward(self, dw):
         x, y = self.inputs
         dx = ConvTranspose2D(windows=self.windows, shape=x.shape)(y, dw) if self.needs[0] else None
-        dy = Conv2D(windows=self.windows)(x, dw) if self.needs[1] else None
-        return dx, dy
+        return dx, Conv2D(windows=self.windows)(x, dw) if self.needs[1] else None
 
 
-class Im2Col(Linear):
+class Im2Col(Light):
     """x -> columns."""
 
     def forward(self, x):
@@ -66,7 +63,7 @@ class Im2Col(Linear):
         return (Col2Im(windows=self.windows, shape=self.inputs[0].shape)(grad),)
 
 
-class Col2Im(Linear):
+class Col2Im(Light):
     """columns -> x: the transpose of Im2Col."""
 
     def forward(self, columns):
@@ -96,44 +93,41 @@ def col2im(columns, shape, kernel, stride=1, padding="valid"):
 
 
 def conv2d(x, w, b=None, stride=1, padding="valid"):
-    """Convolution (strictly: cross-correlation, as in every framework).
-
-    x: (N, H, W, C).  w: (KH, KW, C, O).  b: (O,) or None.
-    Returns (N, OH, OW, O), OH = floor((H + top + bottom - KH) / SH) + 1.
+    """Convolution (strictly, cross-correlation): (N, H, W, C) with w (KH, KW, C, O) and b (O,) -> (N, OH, OW, O).
 
     >>> conv2d(xp.ones((1, 28, 28, 1)), xp.ones((5, 5, 1, 64)), stride=2, padding="same").shape
     (1, 14, 14, 64)
     """
-    x, w = _check("conv2d", x, w, b, channels=2, features=3)
+    x, w = _images_and_kernel("conv2d", x, w, axis=2)
     y = Conv2D(windows=_windows("conv2d", x.shape, w.shape[:2], stride, padding))(x, w)
-    return y if b is None else y + b
+    return add_bias("conv2d", y, b)
 
 
 def conv_transpose2d(x, w, b=None, stride=1, padding="valid", output_size=None):
     """Transposed convolution: the transpose, as a linear map, of conv2d with the same ``w``.
 
     x: (N, H, W, C).  w: (KH, KW, O, C).  b: (O,) or None.  Returns (N, OH, OW, O).
-    output_size: an int or a pair; up to ``stride`` sizes shrink to the same (H, W) under conv2d, and
-    this says which one to make.  By default (H - 1) SH + KH - top - bottom; with "same", H SH.
+    output_size: several sizes shrink to the same (H, W) under conv2d, and this int or pair says which
+    one to make.  By default (H - 1) SH + KH - top - bottom; with "same", H SH.
 
     >>> conv_transpose2d(xp.ones((1, 16, 16, 8)), xp.ones((4, 4, 3, 8)), stride=2, padding=1).shape
     (1, 32, 32, 3)
     """
-    x, w = _check("conv_transpose2d", x, w, b, channels=3, features=2)
-    (KH, KW), (SH, SW), (_, H, W, _) = w.shape[:2], pair("conv_transpose2d: stride", stride), x.shape
-    if padding == "same":
-        size = (H * SH, W * SW)
+    x, w = _images_and_kernel("conv_transpose2d", x, w, axis=3)
+    kernel, small, stride = w.shape[:2], x.shape[1:3], pair("conv_transpose2d: stride", stride)
+    if output_size is not None:
+        size = pair("conv_transpose2d: output_size", output_size)
+    elif padding == "same":
+        size = tuple(n * s for n, s in zip(small, stride, strict=True))
     else:
-        pads = resolve_padding(padding, (H, W), (KH, KW), (SH, SW))
-        size = (H - 1) * SH + KH - sum(pads[0]), (W - 1) * SW + KW - sum(pads[1])
-    size = size if output_size is None else pair("conv_transpose2d: output_size", output_size)
-    shape = (x.shape[0], *size, w.shape[2])
-    windows = _windows("conv_transpose2d", shape, (KH, KW), stride, padding)
-    if _output_sizes(size, *windows) != (H, W):
-        raise ShapeError(f"conv_transpose2d: no output of size {size} for x {x.shape}, w {w.shape}, stride {stride}, padding {padding!r}: "
-                         f"such images shrink to {_output_sizes(size, *windows)}")  # fmt: skip
-    y = ConvTranspose2D(windows=windows, shape=shape)(x, w)
-    return y if b is None else y + b
+        pads = resolve_padding(padding, small, kernel, stride)
+        size = tuple((n - 1) * s + k - sum(p) for n, s, k, p in zip(small, stride, kernel, pads, strict=True))
+    shape = (len(x), *size, w.shape[2])
+    windows = _windows("conv_transpose2d", shape, kernel, stride, padding)
+    if _output_size(size, *windows) != small:
+        raise ShapeError(f"conv_transpose2d: an output of size {size} shrinks to {_output_size(size, *windows)} under conv2d, not to {small} "
+                         f"(x {x.shape}, w {w.shape}, stride {stride}, padding {padding!r})")  # fmt: skip
+    return add_bias("conv_transpose2d", ConvTranspose2D(windows=windows, shape=shape)(x, w), b)
 
 
 def pair(name, value, least=1):
@@ -145,25 +139,19 @@ def pair(name, value, least=1):
 
 
 def resolve_padding(padding, size, kernel, stride):
-    """``padding`` as ((top, bottom), (left, right)) for images of ``size`` (H, W).
-
-    "same" is TensorFlow's: ceil(n / s) windows, and where the padding is odd, the odd pixel goes after.
-
-    >>> resolve_padding("same", (28, 28), (3, 3), (2, 2)), resolve_padding(1, (28, 28), (3, 3), (2, 2))
-    (((0, 1), (0, 1)), ((1, 1), (1, 1)))
-    """
+    """``padding`` as ((top, bottom), (left, right)); "same": ceil(n / s) windows, an odd pixel goes after."""
     if padding == "same":
         totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, kernel, stride, strict=True)]
         return tuple((total // 2, total - total // 2) for total in totals)
     try:
-        top_left = 0 if padding == "valid" else padding
-        height, width = (top_left, top_left) if isinstance(top_left, int) else top_left
+        sides = 0 if padding == "valid" else padding
+        height, width = (sides, sides) if isinstance(sides, int) else sides
         return pair("padding", height, 0), pair("padding", width, 0)
     except (TypeError, ValueError):
         raise ShapeError(f'padding must be "valid", "same", an int, or ((top, bottom), (left, right)), not {padding!r}') from None
 
 
-def _output_sizes(size, kernel, stride, pads):
+def _output_size(size, kernel, stride, pads):
     return tuple(conv_output_size(n, k, s, p) for n, k, s, p in zip(size, kernel, stride, pads, strict=True))
 
 
@@ -173,18 +161,16 @@ def _windows(name, shape, kernel, stride, padding):
         raise ShapeError(f"{name}: images must be (N, H, W, C), not {shape}")
     kernel, stride = pair(f"{name}: kernel", kernel), pair(f"{name}: stride", stride)
     pads = resolve_padding(padding, shape[1:3], kernel, stride)
-    if min(shape[1:3]) < 1 or min(_output_sizes(shape[1:3], kernel, stride, pads)) < 1:
+    if min(shape[1:3]) < 1 or min(_output_size(shape[1:3], kernel, stride, pads)) < 1:
         raise ShapeError(f"{name}: a kernel of {kernel} does not fit into images {shape} padded by {pads}")
     return kernel, stride, pads
 
 
-def _check(name, x, w, b, channels, features):
-    """x and w as tensors, once their channels, and the bias's features, are known to agree."""
+def _images_and_kernel(name, x, w, axis):
+    """Both as tensors, once the channels of x are known to be what ``axis`` of w expects."""
     x, w = as_tensor(x), as_tensor(w)
     if x.ndim != 4 or w.ndim != 4:
         raise ShapeError(f"{name}: x must be (N, H, W, C) and w have 4 axes, not {x.shape} and {w.shape}")
-    if x.shape[3] != w.shape[channels]:
-        raise ShapeError(f"{name}: x has {x.shape[3]} channels, the kernel expects {w.shape[channels]} (x {x.shape}, w {w.shape})")
-    if b is not None and b.shape != (w.shape[features],):
-        raise ShapeError(f"{name}: the bias is {b.shape}, but w {w.shape} makes {w.shape[features]} channels")
+    if x.shape[3] != w.shape[axis]:
+        raise ShapeError(f"{name}: x has {x.shape[3]} channels, the kernel expects {w.shape[axis]} (x {x.shape}, w {w.shape})")
     return x, w

@@ -20,8 +20,7 @@ class Matmul(Function):
 
 
 def _swap(x):
-    """The last two axes exchanged: (..., M, N) -> (..., N, M)."""
-    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))  # (..., M, N) -> (..., N, M)
 
 
 def matmul(a, b):
@@ -39,10 +38,15 @@ def matmul(a, b):
 def dense(x, w, b=None):
     """x @ w + b: (N, in) @ (in, out) + (out,) -> (N, out)."""
     x, w = as_tensor(x), as_tensor(w)
-    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[0] or (b is not None and b.shape != w.shape[1:]):
-        shapes = f"x {x.shape}, w {w.shape}, b {None if b is None else b.shape}"
-        raise ShapeError(f"dense: {shapes}: needs (N, in), (in, out) and (out,); flatten images first")
-    y = Matmul()(x, w)
+    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[0]:
+        raise ShapeError(f"dense: x is {x.shape}, w {w.shape}; needs (N, in) and (in, out); flatten images first")
+    return add_bias("dense", Matmul()(x, w), b)
+
+
+def add_bias(name, y, b):
+    """y + b for one bias per feature, the last axis of y; y for b None."""
+    if b is not None and b.shape != y.shape[-1:]:
+        raise ShapeError(f"{name}: a bias of shape {b.shape} for an output {y.shape}, which needs {y.shape[-1:]}")
     return y if b is None else y + b
 
 

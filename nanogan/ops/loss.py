@@ -6,8 +6,8 @@ targets: an array or tensor of the predictions' shape, or a number that stands f
 They are constants: no gradient flows into them.  reduction: "mean", "sum" or "none".
 """
 
-from nanogan.autograd import Tensor, as_tensor
-from nanogan.backend import DTypeError, ShapeError, asarray, xp
+from nanogan.autograd import Tensor, as_tensor, operand
+from nanogan.backend import ShapeError, xp
 from nanogan.ops.activation import SigmoidBCE
 from nanogan.ops.arithmetic import exp, log
 from nanogan.ops.reduction import mean, sum
@@ -16,8 +16,7 @@ from nanogan.ops.reduction import mean, sum
 def sigmoid_bce(logits, targets, reduction="mean"):
     """Binary cross-entropy of sigmoid(logits), computed from the logits, so that it never saturates.
 
-    At logit -50 and target 1 the loss is 50 and its gradient -1; through a rounded or clipped
-    sigmoid both would be lost.
+    At logit -50 and target 1 the gradient is -1; through a rounded or clipped sigmoid it would be lost.
 
     >>> x = Tensor([-50.0], requires_grad=True)
     >>> sigmoid_bce(x, 1).backward(); x.grad
@@ -30,31 +29,21 @@ def sigmoid_bce(logits, targets, reduction="mean"):
 def binary_cross_entropy(probabilities, targets, reduction="mean", clip=1e-7):
     """-(t log p + (1 - t) log(1 - p)) from probabilities, as a network that ends in a sigmoid gives them.
 
-    clip: p is kept within [clip, 1 - clip], and beyond has no gradient (Keras's form: the loss cannot
-    exceed -log 1e-7 = 16.1).  0 leaves p as it is: infinite where p is 0 or 1 and the target is not.
-    Prefer ``sigmoid_bce`` where the logits are at hand.
-
-    >>> binary_cross_entropy(Tensor([0.5]), 1).item()
-    0.6931471824645996
+    clip: p is kept within [clip, 1 - clip], and beyond has no gradient, as in Keras; 0 leaves p as it
+    is, and the loss infinite where p is 0 or 1 and wrong.  Prefer ``sigmoid_bce`` to both.
     """
     p, t = _pair("binary_cross_entropy", probabilities, targets)
     if clip:
         clipped = xp.clip(p.data, clip, 1 - clip)
         inside = (clipped == p.data).astype(p.dtype)
-        p = p * Tensor(inside) + Tensor(clipped * (1 - inside))
-    if isinstance(t, (int, float)) and t in (0, 1):
-        loss = -log(p) if t == 1 else -log(1 - p)
-    else:
-        loss = -(log(p) * t + log(1 - p) * (1 - t))
-    return _reduce("binary_cross_entropy", loss, reduction)
+        p = p * Tensor(inside) + clipped * (1 - inside)
+    if isinstance(t, float) and t in (0, 1):  # 0 times an infinite log would be NaN
+        return _reduce("binary_cross_entropy", -log(p if t else 1 - p), reduction)
+    return _reduce("binary_cross_entropy", -(log(p) * t + log(1 - p) * (1 - t)), reduction)
 
 
 def mse(predictions, targets, reduction="mean"):
-    """The squared error (p - t)**2.
-
-    >>> mse(Tensor([1.0, 3.0]), 0).item()
-    5.0
-    """
+    """The squared error (p - t)**2."""
     p, t = _pair("mse", predictions, targets)
     return _reduce("mse", (p - t) ** 2, reduction)
 
@@ -71,25 +60,22 @@ def softmax_cross_entropy(logits, labels, reduction="mean"):
     >>> softmax_cross_entropy(xp.zeros((1, 4)), [2]).item()          # log 4
     1.3862943611198906
     """
-    logits, labels = as_tensor(logits), asarray(labels.data if isinstance(labels, Tensor) else labels)
+    logits, labels = as_tensor(logits), as_tensor(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ShapeError(f"softmax_cross_entropy: logits {logits.shape} and labels {labels.shape} are not (N, K) and (N,)")
-    if labels.dtype.kind not in "iu":
-        raise DTypeError(f"softmax_cross_entropy: labels must be integers, not {labels.dtype}")
     shifted = logits - Tensor(logits.data.max(axis=1, keepdims=True))  # subtracting a constant changes nothing
-    chosen = shifted[xp.arange(len(labels)), labels]  # (N,)
+    chosen = shifted[xp.arange(len(labels)), labels.data]  # (N,)
     return _reduce("softmax_cross_entropy", log(sum(exp(shifted), axis=1)) - chosen, reduction)
 
 
 def _pair(name, predictions, targets):
     """The predictions as a tensor; the targets as a number, or as an array of the predictions' shape and dtype."""
-    predictions = as_tensor(predictions)
-    if isinstance(targets, (bool, int, float)):
+    predictions, targets = as_tensor(predictions), operand(targets)
+    if not isinstance(targets, Tensor):
         return predictions, float(targets)
-    targets = asarray(targets.data if isinstance(targets, Tensor) else targets)
     if targets.shape != predictions.shape:
         raise ShapeError(f"{name}: targets {targets.shape} for predictions {predictions.shape}; they must be alike, or the target one number")
-    return predictions, targets.astype(predictions.dtype)
+    return predictions, targets.data.astype(predictions.dtype)
 
 
 def _reduce(name, losses, reduction):

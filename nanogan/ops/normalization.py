@@ -13,9 +13,8 @@ from nanogan.ops.reduction import mean, sum, var
 class BatchNorm(Function):
     """(x, gamma, beta) -> y.
 
-    Mean and variance depend on x, so a gradient of this gradient must see them as functions of x:
-    ``backward`` computes them anew, as tensors.  Where nobody will differentiate again, they may be
-    taken as they are, which ``backward_fused`` does in one kernel.
+    Mean and variance depend on x, and a gradient of this gradient must see that: ``backward`` computes
+    them anew, as tensors.  Where nobody differentiates again, ``backward_fused`` takes them as they are.
     """
 
     def forward(self, x, gamma, beta):
@@ -41,8 +40,8 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     """Normalise each channel over the batch: y = gamma * (x - mean) / sqrt(var + eps) + beta.
 
     x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and
-    biased variance as plain arrays (C,), for moving statistics.  Ioffe & Szegedy 2015, algorithm 1.
-    Raises ShapeError; an empty batch has no statistics.
+    biased variance as plain arrays (C,), for moving statistics (Ioffe & Szegedy 2015, algorithm 1).
+    Raises ShapeError, also for an empty batch.
 
     >>> y, mean, var = batch_norm(Tensor([[1.0], [3.0]]), Tensor([1.0]), Tensor([0.0]), eps=0.0)
     >>> y.numpy().ravel(), mean.item(), var.item()
@@ -59,9 +58,6 @@ def layer_norm(x, gamma, beta, eps=1e-5):
 
     x: (N, ..., C).  gamma, beta: (C,).  Returns a tensor of x's shape.  No sample sees another, so it
     is what to use in a critic under a gradient penalty (Ba et al. 2016; Gulrajani et al. 2017, section 4).
-
-    >>> layer_norm(Tensor([[1.0, 3.0]]), Tensor([1.0, 1.0]), Tensor([0.0, 0.0]), eps=0.0)
-    Tensor([[-1.  1.]], float32)
     """
     x, gamma, beta = _check("layer_norm", x, gamma, beta)
     axes = tuple(range(1, x.ndim))

@@ -4,11 +4,11 @@
     x[:, 1:]                              # getitem; its backward puts into zeros
 """
 
-from nanogan.autograd import BroadcastTo, Linear, Tensor, as_tensor
+from nanogan.autograd import BroadcastTo, Light, Tensor, as_tensor
 from nanogan.backend import DTypeError, ShapeError, xp
 
 
-class Reshape(Linear):
+class Reshape(Light):
     """The same entries in the same order under another shape."""
 
     def forward(self, x):
@@ -18,7 +18,7 @@ class Reshape(Linear):
         return (reshape(grad, self.inputs[0].shape),)
 
 
-class Transpose(Linear):
+class Transpose(Light):
     """Axes in another order; the way back is the inverse permutation."""
 
     def forward(self, x):
@@ -28,7 +28,7 @@ class Transpose(Linear):
         return (transpose(grad, tuple(self.axes.index(a) for a in range(len(self.axes)))),)
 
 
-class GetItem(Linear):
+class GetItem(Light):
     """x[index]; its transpose puts into zeros at the same index."""
 
     def forward(self, x):
@@ -38,7 +38,7 @@ class GetItem(Linear):
         return (PutItem(index=self.index, shape=self.inputs[0].shape)(grad),)
 
 
-class PutItem(Linear):
+class PutItem(Light):
     """Zeros of ``shape`` with x added at ``index``; an entry named twice receives both."""
 
     def forward(self, x):
@@ -53,7 +53,7 @@ class PutItem(Linear):
         return (GetItem(index=self.index)(grad),)
 
 
-class Concatenate(Linear):
+class Concatenate(Light):
     """Tensors end to end along ``axis``; backward cuts them apart."""
 
     def forward(self, *xs):
@@ -85,23 +85,14 @@ def transpose(x, axes=None):
 
 
 def broadcast_to(x, shape):
-    """x repeated along axes of length 1 and new axes in front, until it has ``shape``.
-
-    >>> broadcast_to(Tensor([1.0, 2.0]), (2, 2))
-    Tensor([[1. 2.]
-     [1. 2.]], float32)
-    """
+    """x repeated along axes of length 1 and new axes in front, until it has ``shape``."""
     x = as_tensor(x)
     return x if shape == x.shape else BroadcastTo(shape=tuple(shape))(x)
 
 
 def concatenate(tensors, axis=0):
-    """Tensors end to end along ``axis``; their other lengths must agree.
-
-    >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])])
-    Tensor([1. 2. 3.], float32)
-    """
-    return Concatenate(axis=axis)(*map(as_tensor, tensors))
+    """Tensors end to end along ``axis``; their other lengths must agree."""
+    return Concatenate(axis=axis)(*tensors)
 
 
 def getitem(x, index):

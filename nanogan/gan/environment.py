@@ -1,0 +1,122 @@
+"""What computes here: versions, the BLAS behind NumPy's products, the GPU behind CuPy's.
+
+All of it is plain data (dictionaries of strings and numbers), to be printed or written as JSON, and
+nothing here raises: what cannot be found out is None.
+"""
+
+import contextlib
+import ctypes
+import functools
+import importlib.metadata
+import importlib.util
+import os
+import pathlib
+import platform
+import sys
+import warnings
+
+import numpy
+
+from nanogan.backend import gpu_problem
+from nanogan.backend.device import cupy_wheels, load_cupy
+
+BLAS_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
+)  # fmt: skip
+
+
+def versions():
+    """Of nanogan, Python, and what it stands on, by name; None for what is not installed.
+
+    >>> versions()["numpy"] == numpy.__version__
+    True
+    """
+    found = {"nanogan": sys.modules["nanogan"].__version__, "python": platform.python_version(), "platform": platform.platform()}
+    return found | {name: _version(name) for name in ("numpy", "matplotlib", "pillow", "tqdm")} | {"cupy": ", ".join(cupy_wheels()) or None}
+
+
+def _version(name):
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(name)
+
+
+def blas_facts():
+    """The library behind NumPy's matrix products.
+
+    name, version; kernel: the type of CPU whose kernels it runs; threads: how many it uses; variables:
+    those set in the environment that change any of this.  kernel and threads are known of OpenBLAS only.
+    """
+    facts = {"name": None, "version": None, "kernel": None, "threads": None}
+    if openblas := _openblas():
+        # "OpenBLAS 0.3.31.188.0  USE64BITINT DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=64"
+        facts["name"], facts["version"] = openblas["config"]().decode().split()[:2]
+        facts["kernel"], facts["threads"] = openblas["corename"]().decode(), openblas["num_threads"]()
+    else:
+        with contextlib.suppress(Exception):  # a NumPy built in some way of its own
+            blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+            facts["name"], facts["version"] = blas["name"], blas.get("version")
+    return facts | {"variables": {name: os.environ[name] for name in BLAS_VARIABLES if name in os.environ}}
+
+
+@functools.cache
+def _openblas():
+    """OpenBLAS's own answers, as functions by name, from the library that NumPy has loaded; None with another BLAS."""
+    package = pathlib.Path(numpy.__file__).parent
+    libraries = [*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")]
+    with contextlib.suppress(Exception):  # linked to a library elsewhere: a handle finds the symbols of what it depends on
+        libraries.append(numpy._core._multiarray_umath.__file__)
+    for library in libraries:
+        for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "_64"), ("", "")):
+            with contextlib.suppress(Exception):  # OSError: not a library; AttributeError: no such symbol
+                handle = ctypes.CDLL(str(library))
+                answers = {name: handle[f"{prefix}openblas_get_{name}{suffix}"] for name in ("config", "corename", "num_threads")}
+                answers["config"].restype = answers["corename"].restype = ctypes.c_char_p
+                return answers
+
+
+def gpu_facts():
+    """The GPU as CuPy sees it.
+
+    installed: whether there is any CuPy, working or not; wheels: its distributions; cupy: its version;
+    problem: why it cannot be used, in one line, or None; driver, runtime: CUDA versions; device,
+    compute_capability; memory_free, memory_total: bytes.
+    """
+    names = ("cupy", "driver", "runtime", "device", "compute_capability", "memory_free", "memory_total")
+    facts = {"installed": _has_cupy(), "wheels": cupy_wheels(), "problem": None} | dict.fromkeys(names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of several wheels at once, which `wheels` shows
+        facts["problem"] = _ask(gpu_problem, report=True)
+        cupy = _ask(load_cupy)
+        facts["cupy"] = _ask(lambda: cupy.__version__)
+        facts["driver"] = _cuda_version(_ask(lambda: cupy.cuda.runtime.driverGetVersion()))
+        facts["runtime"] = _cuda_version(_ask(lambda: cupy.cuda.runtime.runtimeGetVersion()))
+        if facts["problem"] is None:
+            device = _ask(lambda: cupy.cuda.Device())
+            facts["device"] = _ask(lambda: cupy.cuda.runtime.getDeviceProperties(device.id)["name"].decode())
+            facts["compute_capability"] = _ask(lambda: f"{device.compute_capability[:-1]}.{device.compute_capability[-1]}")
+            facts["memory_free"], facts["memory_total"] = _ask(lambda: [int(n) for n in device.mem_info]) or (None, None)
+    return facts
+
+
+def _has_cupy():
+    with contextlib.suppress(ValueError):  # a module without a specification
+        return bool(cupy_wheels()) or importlib.util.find_spec("cupy") is not None
+    return True
+
+
+def _ask(question, report=False):
+    """Its answer; where it raises (a broken CuPy can raise anything), None or what it raised in one line."""
+    try:
+        return question()
+    except (Exception, SystemExit) as error:
+        return (
+            f"CuPy is broken: {type(error).__name__}: {' '.join(str(error).split())}; uninstall every cupy wheel, then install one"
+            if report
+            else None
+        )
+
+
+def _cuda_version(number):
+    """12090 -> "12.9"; 0, which stands for no driver, -> None."""
+    return f"{number // 1000}.{number % 1000 // 10}" if number else None
