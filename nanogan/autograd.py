@@ -17,21 +17,16 @@ import numpy
 
 from nanogan.backend import DTypeError, ShapeError, asarray, to_numpy, xp
 
-
-class _Mode(threading.local):
-    recording = True  # whether operations record their graph, in this thread
-
-
-_mode = _Mode()
+_thread = threading.local()  # .recording: whether operations record their graph
 
 
 @contextlib.contextmanager
 def _recording(flag):
-    before, _mode.recording = _mode.recording, flag
+    before, _thread.recording = getattr(_thread, "recording", True), flag
     try:
         yield
     finally:
-        _mode.recording = before
+        _thread.recording = before
 
 
 def no_grad():
@@ -40,12 +35,10 @@ def no_grad():
 
 
 class Tensor:
-    """An array of the backend with a history.
+    """An array of the backend with a history; ``.data``, and ``.grad`` after ``backward()``, are plain arrays.
 
     data: an array (its dtype is kept), or numbers and lists (floats become float32).
     requires_grad: whether gradients with respect to it will be asked for; integers cannot have any.
-    ``.data``, and ``.grad`` after ``backward()``, are plain arrays of the backend.
-
     >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
     >>> (x * x).backward([[1.0, 1.0]]); x.grad
     array([[2., 4.]], dtype=float32)
@@ -131,7 +124,6 @@ class Function:
     """One differentiable operation; an instance is one node of the graph.
 
     Options, given by name, become attributes; calling the instance with tensors runs ``forward`` and records.
-
     >>> class Square(Function):
     ...     def forward(self, x):              # raw arrays in, a raw array out
     ...         return x * x
@@ -147,9 +139,7 @@ class Function:
         for which backward does no work and returns None.  The engine undoes broadcasting.
     keeps_inputs: False where backward reads no input values, so that they need not be kept.
     backward_fused(grad): optional; the same on raw arrays, run while no graph is being recorded.
-
-    A node must not hold its own output tensor, which would be a cycle: it keeps the array, of which
-    ``self.output(array)`` makes a tensor again.
+    output(array): its output as a tensor again; to hold the tensor itself would be a cycle.
     """
 
     keeps_inputs = True
@@ -171,13 +161,12 @@ class Function:
         except ValueError as error:
             raise ShapeError(f"{type(self).__name__}: these do not go together: {_describe(tensors)} ({error})") from error
         array = array if isinstance(array, xp.ndarray) else xp.asarray(array)
-        if not (_mode.recording and any(t.requires_grad for t in tensors)):
+        if not (getattr(_thread, "recording", True) and any(t.requires_grad for t in tensors)):
             return _wrap(array)
         self.inputs = inputs if self.keeps_inputs else tuple(Outline(t) if isinstance(t, Tensor) and t.node is not None else t for t in inputs)
         return _wrap(array, self)
 
     def output(self, array):
-        """The output of this node as a tensor again, made from the ``array`` that forward kept."""
         return _wrap(array, self)
 
 
@@ -192,7 +181,7 @@ def _describe(tensors):
 
 
 class Light(Function):
-    """A Function whose backward reads no inputs: it is linear, or what it keeps is its output or a mask."""
+    """A Function whose backward reads no inputs: it is linear, or keeps its output or a mask instead."""
 
     keeps_inputs = False
 
@@ -236,7 +225,6 @@ def grad(output, inputs, grad_output=None, create_graph=False, strict=False):
     create_graph: record the computation of the gradient, so that it can be differentiated again.
     strict: raise ValueError for an input that does not reach the output; it gets zeros otherwise.
     Nothing is stored, and only what leads to ``inputs`` is computed.
-
     >>> x, y = Tensor(2.0, requires_grad=True), Tensor(5.0, requires_grad=True)
     >>> [g.item() for g in grad(x * y, [x, y])]
     [5.0, 2.0]
@@ -251,10 +239,9 @@ def grad(output, inputs, grad_output=None, create_graph=False, strict=False):
 
 def _seed(output, grad_output):
     """What flows into the output: given, or 1 for a scalar."""
-    if grad_output is None:
-        if output.size != 1:
-            raise ShapeError(f"grad: the output has shape {output.shape}; sum it, or say what flows in by a grad_output of that shape")
-        return _wrap(xp.ones(output.shape, dtype=output.dtype))
+    if grad_output is None and output.size != 1:
+        raise ShapeError(f"grad: the output has shape {output.shape}; sum it, or say what flows in by a grad_output of that shape")
+    grad_output = xp.ones(output.shape) if grad_output is None else grad_output
     flowing = grad_output if isinstance(grad_output, Tensor) else _wrap(xp.asarray(grad_output, dtype=output.dtype))
     if flowing.shape != output.shape:
         raise ShapeError(f"grad: grad_output has shape {flowing.shape}, the output {output.shape}")

@@ -1,7 +1,9 @@
 """Look at this machine: what computes here, and what is wrong with it.
 
-python -m nanogan.doctor                # exit status 0 if nothing is wrong, 1 if something is
-python -m nanogan.doctor --json         # the same, for programs
+    python -m nanogan.doctor
+    python -m nanogan.doctor --json         # the same, for programs
+
+The exit status is 0 if nothing is wrong, 1 if something is.
 """
 
 import json

@@ -1,7 +1,6 @@
 """Floor 3: is a gradient right?  Ask the function itself, at two points nearby.
 
-    gradcheck(lambda x, w: ops.conv2d(x, w, stride=2), [x, w])
-    gradgradcheck(ops.tanh, [x])          # and is the gradient's own gradient right?
+    gradcheck(ops.conv2d, [x, w]), gradgradcheck(ops.tanh, [x])
 
 A derivative is compared with the central difference (f(x + h) - f(x - h)) / 2h of f = <v, fn(x)>, in
 float64, with a random v.  A plain sum of the outputs would be blind wherever a wrong gradient sums to
@@ -34,9 +33,7 @@ def gradcheck(fn, inputs, name=None, directional=False, seed=0, step=1e-5, rtol=
     itself draws.  A derivative passes within ``atol + rtol * largest derivative of its input``; where it
     does not, smaller steps are tried, away from a kink nearby.  The fused backward is checked too.
 
-    Raises GradcheckError naming operation, input, worst index, both values and the step; or saying
-    that the point lies on a kink, where no derivative exists.
-
+    Raises GradcheckError naming operation, input, worst index, both values and the step, or a kink at the point.
     >>> gradcheck(lambda x: x * x, [[1.0, 2.0]]).derivatives
     2
     """
@@ -68,10 +65,7 @@ def gradcheck(fn, inputs, name=None, directional=False, seed=0, step=1e-5, rtol=
 
 
 def gradgradcheck(fn, inputs, name=None, seed=0, **options):
-    """Check the second derivatives: how the gradient changes with the inputs, and with what flows in.
-
-    Arguments, result and errors as for ``gradcheck``.
-
+    """Check the second derivatives, in the inputs and in what flows in; otherwise as ``gradcheck``.
     >>> gradgradcheck(lambda x: x * x * x, [[1.0, 2.0]]).derivatives
     4
     """
@@ -115,17 +109,14 @@ def _compare(where, x, dx, value, directional, step, rtol, atol):
     start, scale, worst, errors = x.copy(), _largest(dx), (0.0,), []
 
     def f(probe, h):
-        if directional:
-            x[...] = start + probe * h
-        else:
-            x.reshape(-1)[probe] += h
+        x[...] = start + probe * h
         result = value()
         x[...] = start
         return result
 
-    for probe in [random.normal(x.shape).astype(x.dtype) for _ in range(8)] if directional else range(x.size):
-        claimed = float((dx * probe).sum() if directional else dx.reshape(-1)[probe])
-        best = (float("inf"),)
+    for i in range(8 if directional else x.size):
+        probe = random.normal(x.shape).astype(x.dtype) if directional else (xp.arange(x.size) == i).astype(x.dtype).reshape(x.shape)
+        claimed, best = float((dx * probe).sum()), (float("inf"),)
         for h in (step / 8**k for k in range(RETRIES + 1)):
             measured = (f(probe, h) - f(probe, -h)) / (2 * h)
             best = min(best, (abs(claimed - measured), probe, claimed, measured, h), key=lambda found: found[0])
@@ -136,7 +127,7 @@ def _compare(where, x, dx, value, directional, step, rtol, atol):
         errors.append(best[0] / (scale or 1.0))
     if worst[0]:
         _, probe, claimed, measured, h = worst
-        index = "a random direction" if directional else str(tuple(int(i) for i in xp.unravel_index(probe, x.shape)))
+        index = "a random direction" if directional else str(tuple(int(i) for i in xp.unravel_index(probe.argmax(), x.shape)))
         right, left = (f(probe, h) - value()) / h, (value() - f(probe, -h)) / h
         if abs(right - left) > 1e-3 * max(scale, abs(right), abs(left)):
             raise GradcheckError(f"{where}, or there is none: at {index} lies a kink, with slope {left:.6g} to the left and {right:.6g} "

@@ -1,19 +1,12 @@
-"""Floor 3: optimisers, which change parameters in place.
+"""Floor 3: optimisers, as in ``Adam(net.parameters(), lr=2e-4).step(grad(loss, net.parameters()))``.
 
-    opt = Adam(net.parameters(), lr=2e-4, beta1=0.5)
-    opt.step(grad(loss, net.parameters()))
-
-A step changes the weights under every graph that still stands: take every gradient before it.
+A step changes the weights in place, under every graph that still stands: take every gradient before it.
 """
+
+import types
 
 from nanogan.autograd import Tensor
 from nanogan.backend import ShapeError, copy_into, kernels, to_numpy, xp
-
-
-class Counter:
-    """How many steps were taken.  Optimisers may share one, as networks compiled with one Keras optimiser do."""
-
-    steps = 0
 
 
 class Optimizer:
@@ -22,7 +15,7 @@ class Optimizer:
     slots = ()
 
     def __init__(self, params, counter=None):
-        self.params, self.counter = list(params), counter or Counter()
+        self.params, self.counter = list(params), counter or types.SimpleNamespace(steps=0)
         if not self.params or not all(isinstance(p, Tensor) for p in self.params):
             raise ValueError(f"{type(self).__name__}: needs a list of tensors, such as net.parameters(), not {self.params!r:.60}")
         self.state = {slot: [xp.zeros_like(p.data) for p in self.params] for slot in self.slots}
@@ -34,8 +27,8 @@ class Optimizer:
             raise ShapeError(f"{type(self).__name__}.step: {len(grads)} gradients for {len(self.params)} parameters")
         for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
             if g is None or g.shape != p.shape or g.dtype != p.dtype:
-                has = "no gradient: call backward() first, or pass grads" if g is None else f"a gradient {g.dtype} {g.shape}"
-                raise ShapeError(f"{type(self).__name__}.step: parameter {i} {p.dtype} {p.shape} has {has}")
+                is_ = "missing: call backward() first, or pass grads" if g is None else f"{g.dtype} {g.shape}"
+                raise ShapeError(f"{type(self).__name__}.step: gradient {i} is {is_}, its parameter {p.dtype} {p.shape}")
         self.counter.steps += 1
         for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
             self.update(p.data, g, *(self.state[slot][i] for slot in self.slots))
@@ -60,12 +53,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent: velocity = momentum * velocity + g;  p -= lr * velocity.
-
-    >>> p = Tensor([1.0], requires_grad=True)
-    >>> SGD([p], lr=0.1).step([xp.ones(1, xp.float32)]); p
-    Tensor([0.9], float32, requires_grad)
-    """
+    """Gradient descent: velocity = momentum * velocity + g;  p -= lr * velocity."""
 
     def __init__(self, params, lr, momentum=0.0):
         self.lr, self.momentum, self.slots = lr, momentum, ("velocity",) if momentum else ()
@@ -78,8 +66,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015): steps of about ``lr`` in each entry, whatever the gradient's scale.
 
-    eps_hat: False for PyTorch's form, True for Keras's (with eps 1e-7); ``kernels.adam_step`` has both.
-    counter: another optimiser's, to count steps together.
+    eps_hat: False for PyTorch's form, True for Keras's (with eps 1e-7); ``reference.adam_step`` has both.
+    counter: another optimiser's, to count steps together, as two Keras models do with one optimiser.
     """
 
     slots = ("m", "v")

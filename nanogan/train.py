@@ -5,6 +5,8 @@
     python -m nanogan.train --recipe gaussian2d --seed 3
     python -m nanogan.train --recipe mlp-mnist --data-dir ~/data --out runs/mlp
     python -m nanogan.train --recipe dcgan-mnist --lr 2e-4 --beta1 0.5 --epochs 6 --backend auto
+
+It prints where the pictures are.
 """
 
 import dataclasses

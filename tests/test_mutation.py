@@ -39,9 +39,9 @@ BACKWARDS = [(cls, name) for cls in sorted(set(subclasses(Function)), key=lambda
 
 # What a mutant makes of one input's gradient.  Each works on tensors and on arrays.
 MUTATIONS = {
-    "zeros": lambda d: d * 0,
-    "negates": lambda d: d * -1,
-    "scales by 1.01": lambda d: d * 1.01,
+    "is zero": lambda d: d * 0,
+    "is negated": lambda d: d * -1,
+    "is scaled by 1.01": lambda d: d * 1.01,
     "is dropped": lambda d: None,
     "is transposed": lambda d: d.T,
 }
@@ -99,14 +99,16 @@ def relevant():
 def test_every_mutant_is_noticed(cls, name, relevant):
     mutants = [key for key in relevant if key[:2] == (cls, name)]
     assert mutants, f"no case runs {cls.__name__}.{name} with a gradient that is not zero"
-    survivors = [f"the gradient of input {i} {mutation}" for *_, mutation, i in mutants if not noticed(cls, name, mutation, i, relevant)]
-    assert not survivors, f"{cls.__name__}.{name}: no gradient check notices that {', nor that '.join(survivors)}"
+    for names in [(name,)] if cls.backward_fused is None else [(name,), ("backward", "backward_fused")]:  # alone, and alike in both
+        survivors = [f"the gradient of input {i} {mutation}" for *_, mutation, i in mutants if not noticed(cls, names, mutation, i, relevant)]
+        assert not survivors, f"{cls.__name__}.{name}: no gradient check notices that {', nor that '.join(survivors)}"
 
 
-def noticed(cls, name, mutation, which, relevant):
-    for case, order in relevant[cls, name, mutation, which]:
+def noticed(cls, names, mutation, which, relevant):
+    for case, order in relevant[cls, names[0], mutation, which]:
         with pytest.MonkeyPatch.context() as patch:
-            replace(cls, name, lambda i, d: MUTATIONS[mutation](d) if i == which else d, patch)
+            for name in names:
+                replace(cls, name, lambda i, d: MUTATIONS[mutation](d) if i == which else d, patch)
             try:
                 (ng.gradcheck if order == 1 else ng.gradgradcheck)(case.fn, case.arrays(), str(case))
             except (ng.GradcheckError, ng.ShapeError):
@@ -123,7 +125,7 @@ def test_the_list_of_backwards_is_complete():
 def test_every_input_has_mutants(cls, name, relevant):
     parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
     count = 2 if parameters[0].kind is parameters[0].VAR_POSITIONAL else len(parameters)
-    for mutation in ("zeros", "negates", "scales by 1.01", "is dropped"):
+    for mutation in ("is zero", "is negated", "is scaled by 1.01", "is dropped"):
         assert {i for c, n, m, i in relevant if (c, n, m) == (cls, name, mutation)} >= set(range(count))
 
 

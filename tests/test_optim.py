@@ -188,7 +188,7 @@ def test_what_is_refused():
         opt.step([grads[0].T, *grads[1:]])
     with pytest.raises(ng.ShapeError, match=r"Adam.step: .*float32"):
         opt.step([grads[0], grads[1].astype(np.float32), grads[2]])
-    with pytest.raises(ValueError, match=r"parameter 0 .*has no gradient"):
+    with pytest.raises(ValueError, match=r"Adam.step: .* 0 .*backward"):
         opt.step()
     assert opt.counter.steps == 0
     assert all((p.numpy() == q.numpy()).all() for p, q in zip(params, parameters(), strict=True))

@@ -3,8 +3,8 @@
     nanogan.use("cupy")                           # from here on, new tensors live on the GPU
     nanogan.use("numpy", kernels="reference")     # the plain kernels, to step through in a debugger
 
-Nothing above this floor names NumPy or CuPy: it writes ``xp.exp(x)`` and ``kernels.conv2d(...)``, and
-this package decides what that means.  Read ``reference.py`` next: it defines every kernel.
+Above this floor one writes ``xp.exp(x)`` and ``kernels.conv2d(...)``, and this package decides what
+that means.  Read ``reference.py`` next: it defines every kernel.
 """
 
 import sys
@@ -25,11 +25,9 @@ SWITCHES = (xp, kernels)
 class use:
     """Choose the backend, "numpy", "cupy" or "auto"; as a context manager, for a while.
 
-    kernels: "fast" takes the backend's faster forms where it has some, "reference" the plain ones.
-    "auto" takes CuPy where a GPU can be used and NumPy elsewhere, and says which in one line.
-    "cupy" never falls back: BackendError tells cause and remedy.  Tensors, networks and optimisers
-    belong to the backend they were made on.
-
+    kernels: "fast" takes the backend's faster forms where it has some, "reference" the plain ones.  "auto"
+    takes CuPy where a GPU can be used, else NumPy, and says which.  "cupy" never falls back: BackendError
+    tells cause and remedy.  Tensors, networks and optimisers belong to the backend they were made on.
     >>> with use("numpy", kernels="reference"):
     ...     backend_name()
     'numpy'

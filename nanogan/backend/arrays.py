@@ -1,9 +1,4 @@
-"""The ``xp`` switch: one name for NumPy or CuPy, and the doors between host and device.
-
-    xp.zeros((2, 3))                      # a NumPy array, or a CuPy array after nanogan.use("cupy")
-
-Only this package, floor 0, imports the modules behind it.
-"""
+"""The ``xp`` switch: one name for NumPy or, after nanogan.use("cupy"), CuPy; and the doors between host and device."""
 
 import numpy
 
@@ -19,11 +14,11 @@ class Namespace:
     select = __init__  # anew: what the old modules answered is forgotten
 
     def __getattr__(self, name):  # only for a name not met before: the answer is kept
-        for module in self.modules:
+        for module in vars(self).get("modules", ()):
             if hasattr(module, name):
                 value = self.__dict__[name] = getattr(module, name)
                 return value
-        raise AttributeError(f"{' and '.join(m.__name__ for m in self.modules)} have no {name!r}")
+        raise AttributeError(f"neither the backend nor its kernels have {name!r}")
 
 
 xp = Namespace(numpy)
@@ -31,14 +26,18 @@ xp = Namespace(numpy)
 
 def asarray(data):
     """``data`` as an array of the backend.  Arrays keep their dtype; Python floats and lists of them become float32.
-
     >>> asarray([1.0, 2.0]).dtype, asarray(numpy.ones(2)).dtype
     (dtype('float32'), dtype('float64'))
     """
     if not isinstance(data, (xp.ndarray, numpy.ndarray, numpy.generic)):
         if hasattr(data, "__cuda_array_interface__"):
-            raise DTypeError("asarray: this array lies on a GPU, and the backend is numpy; nanogan.to_numpy brings it over")
-        data = numpy.asarray(data)
+            raise DTypeError(
+                f"asarray: a {type(data).__name__} lies on a GPU and is no array of the backend {xp.modules[0].__name__}; copy it to the host first"
+            )
+        try:
+            data = numpy.asarray(data)
+        except ValueError as error:
+            raise ShapeError(f"asarray: this makes no array: {error}") from error
         data = data.astype(numpy.float32) if data.dtype == numpy.float64 else data
     if data.dtype.kind not in "fiub":
         raise DTypeError(f"asarray: dtype {data.dtype} holds no real numbers; convert the data to float32 first")
@@ -57,8 +56,9 @@ def copy_into(arrays, values):
         raise NanoganError(f"the state lacks {', '.join(missing)}")
     if unknown := sorted(values.keys() - arrays.keys()):
         raise NanoganError(f"the state holds {', '.join(unknown)}, which nothing here is called")
+    ready = {name: asarray(value) for name, value in values.items()}
     for name, array in arrays.items():
-        if numpy.shape(values[name]) != array.shape:
-            raise ShapeError(f"{name} is {array.shape} here and {numpy.shape(values[name])} in the state")
+        if ready[name].shape != array.shape:
+            raise ShapeError(f"{name} is {array.shape} here and {ready[name].shape} in the state")
     for name, array in arrays.items():
-        array[...] = xp.asarray(values[name], dtype=array.dtype)
+        array[...] = ready[name].astype(array.dtype)

@@ -1,8 +1,6 @@
-"""Random numbers: one stream on the host, whichever backend computes.
+"""Random numbers: one stream on the host, whichever backend computes, so that a seed gives the same run on both.
 
-A seed gives the same run on NumPy and CuPy, because every draw comes from one NumPy generator and is
-copied to the device.  Dropout masks would be large copies: so the stream draws only a key, and the
-mask is computed where it is needed, a hash of (key, position), the same bits everywhere.
+Draws are copied to the device.  A dropout mask would be a large copy: the stream draws only its key.
 """
 
 import contextlib
@@ -47,17 +45,11 @@ def uniform(shape, low=0.0, high=1.0):
     return asarray(_stream.random(shape, dtype=numpy.float32) * (high - low) + low)
 
 
-def key():
-    """A fresh 64-bit key for ``dropout_mask``."""
-    return int(_stream.integers(2**64, dtype=numpy.uint64))
-
-
 def dropout_mask(key, shape, rate):
     """Booleans of ``shape``, True with probability ``1 - rate``, from (key, position) alone.
 
-    The position is hashed with either half of the key by MurmurHash3's finaliser (Appleby 2011), in
-    32-bit integers, which wrap alike on every backend.
-
+    The position is hashed with either half of a 64-bit key by MurmurHash3's finaliser (Appleby 2011),
+    in 32-bit integers, which wrap alike on every backend.
     >>> float(dropout_mask(7, (1000,), 0.3).mean())
     0.724
     """

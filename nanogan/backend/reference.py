@@ -1,9 +1,8 @@
 """Every kernel in a few lines of plain ``xp``: the definitions.
 
-Raw arrays in, raw arrays out; nothing here knows about tensors or gradients.  Axis letters, the
-same everywhere: ``N`` batch, ``H W`` height and width, ``C`` channels in, ``O`` channels out,
-``KH KW`` kernel, ``SH SW`` stride, ``OH OW`` output, ``K = KH*KW*C``.  Images are (N, H, W, C), kernels
-(KH, KW, C, O), and ``pads`` is ``((top, bottom), (left, right))``.
+Raw arrays in, raw arrays out.  Axis letters, the same everywhere: ``N`` batch, ``H W`` height and width,
+``C`` channels in, ``O`` channels out, ``KH KW`` kernel, ``SH SW`` stride, ``OH OW`` output, ``K = KH*KW*C``.
+Images are (N, H, W, C), kernels (KH, KW, C, O), and ``pads`` is ``((top, bottom), (left, right))``.
 """
 
 import math
@@ -13,9 +12,9 @@ from nanogan.backend.arrays import xp
 COLUMN_BYTES = 4 * 2**20  # of columns built at a time: enough to keep a product busy, little enough to stay near the cache
 
 
-def conv_output_size(n, k, s, pads):
-    """How many windows of ``k`` at stride ``s`` fit: floor((n + before + after - k) / s) + 1."""
-    return (n + pads[0] + pads[1] - k) // s + 1
+def output_size(size, kernel, stride, pads):
+    """(OH, OW), how many windows fit into images of ``size`` (H, W): floor((H + top + bottom - KH) / SH) + 1."""
+    return tuple((n + sum(p) - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, pads, strict=True))
 
 
 def im2col(x, kernel, stride, pads):
@@ -24,9 +23,8 @@ def im2col(x, kernel, stride, pads):
     Row (n, oh, ow) holds x[n, oh*SH + kh - top, ow*SW + kw - left, c] at column (kh, kw, c), zero
     outside the image (Chellapilla, Puri & Simard 2006).
     """
-    (KH, KW), (SH, SW) = kernel, stride
-    N, H, W, C = x.shape
-    OH, OW = conv_output_size(H, KH, SH, pads[0]), conv_output_size(W, KW, SW, pads[1])
+    (KH, KW), (SH, SW), (OH, OW) = kernel, stride, output_size(x.shape[1:3], kernel, stride, pads)
+    N, _, _, C = x.shape
     x = xp.pad(x, ((0, 0), *pads, (0, 0)))
     columns = xp.empty((N, OH, OW, KH, KW, C), dtype=x.dtype)
     for kh in range(KH):
@@ -39,7 +37,7 @@ def col2im(columns, shape, kernel, stride, pads):
     """The transpose of im2col: each entry is added back where it came from; ``shape`` = (N, H, W, C)."""
     (KH, KW), (SH, SW), ((top, bottom), (left, right)) = kernel, stride, pads
     N, H, W, C = shape
-    OH, OW = conv_output_size(H, KH, SH, pads[0]), conv_output_size(W, KW, SW, pads[1])
+    OH, OW = output_size((H, W), kernel, stride, pads)
     columns = columns.reshape(N, OH, OW, KH, KW, C)
     x = xp.zeros((N, top + H + bottom, left + W + right, C), dtype=columns.dtype)
     for kh in range(KH):
@@ -52,7 +50,7 @@ def conv2d(x, w, stride, pads):
     """Cross-correlation, one product of columns and kernel: (N, H, W, C) with (KH, KW, C, O) -> (N, OH, OW, O)."""
     N, H, W, C = x.shape
     KH, KW, C, O = w.shape
-    OH, OW = conv_output_size(H, KH, stride[0], pads[0]), conv_output_size(W, KW, stride[1], pads[1])
+    OH, OW = output_size((H, W), (KH, KW), stride, pads)
     y = xp.empty((N, OH, OW, O), dtype=x.dtype)
     for some in _samples(N, OH * OW * KH * KW * C * x.dtype.itemsize):
         columns = im2col(x[some], (KH, KW), stride, pads)
@@ -130,11 +128,10 @@ def sgd_step(p, g, velocity, lr, momentum):
 
 
 def adam_step(p, g, m, v, t, lr, beta1, beta2, eps, eps_hat):
-    """Step number ``t`` of Adam (Kingma & Ba 2015, algorithm 1) on p, with its moments m and v.
+    """Step ``t`` of Adam on p, with its moments m and v (Kingma & Ba 2015).  Two forms, which differ where |g| is as small as eps:
 
-    eps_hat False: p -= lr * mhat / (sqrt(vhat) + eps), the algorithm as boxed, and PyTorch's.
-    eps_hat True:  p -= lr * sqrt(1-beta2^t)/(1-beta1^t) * m / (sqrt(v) + eps), the reordering at the
-    end of the paper's section 2, and Keras's.  The two differ where a gradient is as small as eps.
+    eps_hat False: p -= lr * mhat / (sqrt(vhat) + eps), algorithm 1 as boxed, and PyTorch's.
+    eps_hat True:  p -= lr * sqrt(1-beta2^t)/(1-beta1^t) * m / (sqrt(v) + eps), the end of section 2, and Keras's.
     """
     m *= beta1
     m += g * (1 - beta1)

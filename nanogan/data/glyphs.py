@@ -123,9 +123,7 @@ def _fonts(height):
         zeros = [font(name, 200).getbbox("0") for name in FONTS]
         return [font(name, round(200 * height / (bottom - top))) for name, (_, top, _, bottom) in zip(FONTS, zeros, strict=True)]
     except (ImportError, OSError) as error:
-        raise DataError(
-            f"glyphs: the fonts of matplotlib cannot be used ({error}); pip install --force-reinstall matplotlib pillow"
-        ) from error
+        raise DataError(f"glyphs: the fonts of matplotlib cannot be used ({error}); pip install --force-reinstall matplotlib pillow") from error
 
 
 def _font_folder():

@@ -57,9 +57,7 @@ def _parse(file, path):
         raise DataError(f"{path} holds nothing: its header says {shape}; fetch it again")
     data = _read(file, expected + 1)
     if len(data) < expected:
-        raise DataError(
-            f"{path} is cut short: {shape} of {dtype} takes {expected} bytes, and {len(data)} follow the header; fetch it again"
-        )
+        raise DataError(f"{path} is cut short: {shape} of {dtype} takes {expected} bytes, and {len(data)} follow the header; fetch it again")
     if len(data) > expected:
         raise DataError(f"{path} is too long: more than the {expected} bytes of {shape} of {dtype} follow the header; fetch it again")
     return numpy.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

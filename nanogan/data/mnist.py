@@ -43,7 +43,5 @@ def idx_images(path, name):
     beside = labels_beside(path)
     labels = read_idx(beside) if beside else None
     if labels is not None and labels.shape != images.shape[:1]:
-        raise DataError(
-            f"{beside} holds labels of shape {labels.shape} for the {len(images)} images in {path}; use files that belong together"
-        )
+        raise DataError(f"{beside} holds labels of shape {labels.shape} for the {len(images)} images in {path}; use files that belong together")
     return Dataset(name, images, labels)

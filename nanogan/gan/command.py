@@ -17,6 +17,7 @@ import difflib
 import math
 import os
 import sys
+import textwrap
 import traceback
 
 from nanogan.backend import NanoganError
@@ -33,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"python -m {module}",
             description=what,
-            epilog=examples.rstrip(),
+            epilog=textwrap.indent(textwrap.dedent(examples.rstrip()), "  "),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )

@@ -1,7 +1,6 @@
 """First values of weights, drawn from the random stream: ``init(shape) -> float32 array``.
 
-Kernels are (in, out), (KH, KW, in, out) or, transposed, (KH, KW, out, in); fan_in and fan_out are the
-last two axes times KH*KW, in that order, as in Keras.
+fan_in and fan_out are the last two axes of a shape times KH*KW, in that order, as in Keras.
 """
 
 import math

@@ -1,7 +1,4 @@
-"""The layers: each owns the weights of one operation of ``nanogan.ops``.
-
-Weights start Glorot uniform and biases at 0, as in Keras; ``init=`` takes another of ``nn.init``.
-"""
+"""The layers.  Weights start Glorot uniform and biases at 0, as in Keras; ``init=`` takes another of ``nn.init``."""
 
 from nanogan import ops
 from nanogan.autograd import Tensor
@@ -15,11 +12,7 @@ def _weight(array):
     return Tensor(array, requires_grad=True)
 
 
-def _bias(features, wanted=True):
-    return _weight(_filled(features, 0)) if wanted else None
-
-
-def _filled(features, value):
+def _filled(features, value=0):
     return xp.full((features,), value, dtype=xp.float32)
 
 
@@ -27,7 +20,8 @@ class Dense(Module):
     """(N, in_features) -> (N, out_features): x @ weight + bias, weight (in, out)."""
 
     def __init__(self, in_features, out_features, bias=True, init=initialisers.glorot_uniform):
-        self.weight, self.bias = _weight(init((in_features, out_features))), _bias(out_features, bias)
+        self.weight = _weight(init((in_features, out_features)))
+        self.bias = _weight(_filled(out_features)) if bias else None
 
     def forward(self, x):
         return ops.dense(x, self.weight, self.bias)
@@ -38,7 +32,8 @@ class Conv2D(Module):
 
     def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, init=initialisers.glorot_uniform):
         self.weight = _weight(init((*pair("Conv2D: kernel", kernel), in_channels, out_channels)))
-        self.bias, self.stride, self.padding = _bias(out_channels, bias), stride, padding
+        self.bias = _weight(_filled(out_channels)) if bias else None
+        self.stride, self.padding = stride, padding
 
     def forward(self, x):
         return ops.conv2d(x, self.weight, self.bias, self.stride, self.padding)
@@ -47,11 +42,10 @@ class Conv2D(Module):
 class ConvTranspose2D(Module):
     """(N, H, W, in) -> (N, OH, OW, out), weight (KH, KW, out, in); the sizes are those of ``ops.conv_transpose2d``."""
 
-    def __init__(
-        self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, output_size=None, init=initialisers.glorot_uniform
-    ):
+    def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, output_size=None, init=initialisers.glorot_uniform):
         self.weight = _weight(init((*pair("ConvTranspose2D: kernel", kernel), out_channels, in_channels)))
-        self.bias, self.stride, self.padding, self.output_size = _bias(out_channels, bias), stride, padding, output_size
+        self.bias = _weight(_filled(out_channels)) if bias else None
+        self.stride, self.padding, self.output_size = stride, padding, output_size
 
     def forward(self, x):
         return ops.conv_transpose2d(x, self.weight, self.bias, self.stride, self.padding, self.output_size)
@@ -60,16 +54,15 @@ class ConvTranspose2D(Module):
 class BatchNorm(Module):
     """Normalise each channel (last axis): by the batch in training, by moving statistics in inference.
 
-    moving = momentum * moving + (1 - momentum) * batch.  (PyTorch's momentum is 1 - this one.)
-    unbiased: the moving variance takes n / (n - 1) times the batch's, as in PyTorch, and in Keras for
-    images.  Training normalises with the biased variance in any case.
+    moving = momentum * moving + (1 - momentum) * batch  (PyTorch's momentum is 1 - this one).
+    unbiased: the moving variance takes n / (n - 1) times the batch's, as in PyTorch, and in Keras for images.
     """
 
     statistics = ("moving_mean", "moving_var")
 
     def __init__(self, features, momentum=0.9, eps=1e-5, unbiased=False):
-        self.gamma, self.beta = _weight(_filled(features, 1)), _bias(features)
-        self.moving_mean, self.moving_var = _filled(features, 0), _filled(features, 1)
+        self.gamma, self.beta = _weight(_filled(features, 1)), _weight(_filled(features))
+        self.moving_mean, self.moving_var = _filled(features), _filled(features, 1)
         self.momentum, self.eps, self.unbiased = momentum, eps, unbiased
 
     def forward(self, x):
@@ -89,7 +82,7 @@ class LayerNorm(Module):
     """Normalise each sample over all its entries, then scale and shift each channel: the same in both modes."""
 
     def __init__(self, features, eps=1e-5):
-        self.gamma, self.beta, self.eps = _weight(_filled(features, 1)), _bias(features), eps
+        self.gamma, self.beta, self.eps = _weight(_filled(features, 1)), _weight(_filled(features)), eps
 
     def forward(self, x):
         return ops.layer_norm(x, self.gamma, self.beta, self.eps)

@@ -1,10 +1,4 @@
-"""Networks as objects that own parameters.
-
-    net = Sequential(Dense(100, 256), LeakyReLU(0.2), Dense(256, 1))
-    net(z)                                # (N, 100) -> (N, 1)
-
-Its parameters are called dense_1.weight, dense_1.bias, dense_2.weight, dense_2.bias.
-"""
+"""Networks as objects that own parameters, as in ``Sequential(Dense(100, 256), LeakyReLU(0.2), Dense(256, 1))``."""
 
 from nanogan.autograd import Tensor
 from nanogan.backend import copy_into, to_numpy
@@ -12,7 +6,6 @@ from nanogan.backend import copy_into, to_numpy
 
 class Module:
     """A part of a network.  Tensors among its attributes are its parameters, modules its parts.
-
     >>> class Scale(Module):
     ...     def __init__(self):
     ...         self.factor = Tensor(2.0, requires_grad=True)

@@ -1,10 +1,7 @@
 """Floor 2: the differentiable operations, one family a file.
 
-    from nanogan import ops
-    y = ops.leaky_relu(ops.conv2d(x, w, stride=2, padding="same"), 0.2)
-
-Every one is differentiable at every order, because every backward is written in operations from
-this same package.  Inputs may be tensors or arrays; where both are given, their dtypes must agree.
+Every one is differentiable at every order, because every backward is written in operations.  Inputs
+may be tensors or arrays, of one dtype.
 """
 
 from nanogan.ops.activation import dropout, leaky_relu, relu, sigmoid, softplus, tanh

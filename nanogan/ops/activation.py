@@ -1,8 +1,4 @@
-"""Activations and dropout.
-
-    ops.leaky_relu(x, slope=0.2)
-    ops.dropout(x, 0.3)                   # a fresh mask at every call, from the random stream
-"""
+"""Activations and dropout."""
 
 from nanogan.autograd import Function, Light, as_tensor
 from nanogan.backend import kernels, random, xp
@@ -11,8 +7,7 @@ from nanogan.backend import kernels, random, xp
 class Gate(Light):
     """x times ``on`` where ``mask`` is true, times ``off`` elsewhere.
 
-    With its mask fixed it is linear, and its own transpose: so leaky ReLU and dropout hold at every
-    order of differentiation, and only the mask is kept.
+    With its mask fixed it is linear, and its own transpose.
     """
 
     def forward(self, x):
@@ -63,7 +58,6 @@ def relu(x):
 
 def leaky_relu(x, slope=0.2):
     """x where x > 0, slope * x elsewhere; the derivative at 0 is ``slope`` (Maas et al. 2013).
-
     >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
     Tensor([-0.5  2. ], float32)
     """
@@ -91,7 +85,6 @@ def dropout(x, rate=0.5, training=True, key=None):
 
     training: False returns x as it is.  key: an integer that fixes the mask; by default the random
     stream draws one.  Raises ValueError for a rate outside [0, 1).
-
     >>> dropout(Tensor([1.0, 1.0, 1.0, 1.0]), 0.5, key=3)
     Tensor([2. 2. 0. 2.], float32)
     """
@@ -100,5 +93,6 @@ def dropout(x, rate=0.5, training=True, key=None):
         raise ValueError(f"dropout: the rate must be at least 0 and less than 1, not {rate}")
     if not training or rate == 0:
         return x
-    mask = random.dropout_mask(random.key() if key is None else key, x.shape, rate)
+    key = int(random.stream().integers(2**63)) if key is None else key
+    mask = random.dropout_mask(key, x.shape, rate)
     return Gate(mask=mask, on=1 / (1 - rate), off=0.0)(x)

@@ -92,7 +92,6 @@ def negative(x):
 
 def power(x, exponent):
     """x to a power; ``exponent`` is a number (TypeError otherwise).  At exponent 0 the derivative is 0.
-
     >>> power(Tensor([2.0, 3.0]), 2)
     Tensor([4. 9.], float32)
     """

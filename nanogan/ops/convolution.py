@@ -7,13 +7,12 @@ conv2d is bilinear in x and w.  So it has two transposes, in x (``ConvTranspose2
 (``Conv2DWeightGrad``), and the gradient of any of the three is made of the other two: they are closed
 under differentiation, and no order needs a fourth.  (Sizes: Dumoulin & Visin 2016, chapter 4.)
 
-padding: "valid", "same" (TensorFlow's), an int, or ((top, bottom), (left, right)); kernel and stride: an
-int or a pair.  ShapeError is raised where shapes, kernel and padding do not go together.
+padding: "valid", "same" (TensorFlow's), an int, or ((top, bottom), (left, right)); kernel, stride: an int or a pair.
 """
 
 from nanogan.autograd import Function, Light, as_tensor
 from nanogan.backend import ShapeError, kernels
-from nanogan.backend.reference import conv_output_size
+from nanogan.backend.reference import output_size as windows_in
 from nanogan.ops.linear import add_bias
 
 
@@ -74,27 +73,21 @@ class Col2Im(Light):
 
 
 def im2col(x, kernel, stride=1, padding="valid"):
-    """Every window of the images as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C).
-
-    >>> im2col(Tensor([[[[0.0], [1.0]], [[2.0], [3.0]]]]), 2)
-    Tensor([[0. 1. 2. 3.]], float32)
-    """
+    """Every window of the images as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C)."""
     x = as_tensor(x)
     return Im2Col(windows=_windows("im2col", x.shape, kernel, stride, padding))(x)
 
 
 def col2im(columns, shape, kernel, stride=1, padding="valid"):
     """The transpose of im2col: (N*OH*OW, KH*KW*C) -> ``shape`` = (N, H, W, C), overlaps added up.
-
     >>> col2im(Tensor([[1.0, 1.0], [1.0, 1.0]]), (1, 1, 3, 1), (1, 2)).numpy().ravel()
     array([1., 2., 1.], dtype=float32)
     """
-    return Col2Im(windows=_windows("col2im", shape, kernel, stride, padding), shape=shape)(as_tensor(columns))
+    return Col2Im(windows=_windows("col2im", shape, kernel, stride, padding), shape=shape)(columns)
 
 
 def conv2d(x, w, b=None, stride=1, padding="valid"):
     """Convolution (strictly, cross-correlation): (N, H, W, C) with w (KH, KW, C, O) and b (O,) -> (N, OH, OW, O).
-
     >>> conv2d(xp.ones((1, 28, 28, 1)), xp.ones((5, 5, 1, 64)), stride=2, padding="same").shape
     (1, 14, 14, 64)
     """
@@ -109,23 +102,20 @@ def conv_transpose2d(x, w, b=None, stride=1, padding="valid", output_size=None):
     x: (N, H, W, C).  w: (KH, KW, O, C).  b: (O,) or None.  Returns (N, OH, OW, O).
     output_size: several sizes shrink to the same (H, W) under conv2d, and this int or pair says which
     one to make.  By default (H - 1) SH + KH - top - bottom; with "same", H SH.
-
     >>> conv_transpose2d(xp.ones((1, 16, 16, 8)), xp.ones((4, 4, 3, 8)), stride=2, padding=1).shape
     (1, 32, 32, 3)
     """
     x, w = _images_and_kernel("conv_transpose2d", x, w, axis=3)
     kernel, small, stride = w.shape[:2], x.shape[1:3], pair("conv_transpose2d: stride", stride)
-    if output_size is not None:
-        size = pair("conv_transpose2d: output_size", output_size)
-    elif padding == "same":
-        size = tuple(n * s for n, s in zip(small, stride, strict=True))
-    else:
-        pads = resolve_padding(padding, small, kernel, stride)
+    size = tuple(n * s for n, s in zip(small, stride, strict=True))
+    if padding != "same":
+        pads = resolve_padding(padding, size, kernel, stride)
         size = tuple((n - 1) * s + k - sum(p) for n, s, k, p in zip(small, stride, kernel, pads, strict=True))
+    size = size if output_size is None else pair("conv_transpose2d: output_size", output_size)
     shape = (len(x), *size, w.shape[2])
     windows = _windows("conv_transpose2d", shape, kernel, stride, padding)
-    if _output_size(size, *windows) != small:
-        raise ShapeError(f"conv_transpose2d: an output of size {size} shrinks to {_output_size(size, *windows)} under conv2d, not to {small} "
+    if windows_in(size, *windows) != small:
+        raise ShapeError(f"conv_transpose2d: an output of size {size} shrinks to {windows_in(size, *windows)} under conv2d, not to {small} "
                          f"(x {x.shape}, w {w.shape}, stride {stride}, padding {padding!r})")  # fmt: skip
     return add_bias("conv_transpose2d", ConvTranspose2D(windows=windows, shape=shape)(x, w), b)
 
@@ -151,17 +141,13 @@ def resolve_padding(padding, size, kernel, stride):
         raise ShapeError(f'padding must be "valid", "same", an int, or ((top, bottom), (left, right)), not {padding!r}') from None
 
 
-def _output_size(size, kernel, stride, pads):
-    return tuple(conv_output_size(n, k, s, p) for n, k, s, p in zip(size, kernel, stride, pads, strict=True))
-
-
 def _windows(name, shape, kernel, stride, padding):
     """kernel, stride and pads as pairs, once at least one window is known to fit into images of ``shape``."""
     if len(shape) != 4:
         raise ShapeError(f"{name}: images must be (N, H, W, C), not {shape}")
     kernel, stride = pair(f"{name}: kernel", kernel), pair(f"{name}: stride", stride)
     pads = resolve_padding(padding, shape[1:3], kernel, stride)
-    if min(shape[1:3]) < 1 or min(_output_size(shape[1:3], kernel, stride, pads)) < 1:
+    if min(shape[1:3]) < 1 or min(windows_in(shape[1:3], kernel, stride, pads)) < 1:
         raise ShapeError(f"{name}: a kernel of {kernel} does not fit into images {shape} padded by {pads}")
     return kernel, stride, pads
 

@@ -1,7 +1,4 @@
-"""Matrix products.
-
-    ops.dense(x, w, b)                    # (N, in) @ (in, out) + (out,) -> (N, out)
-"""
+"""Matrix products."""
 
 from nanogan.autograd import Function, Tensor, as_tensor
 from nanogan.backend import ShapeError
@@ -24,11 +21,7 @@ def _swap(x):
 
 
 def matmul(a, b):
-    """(..., M, K) @ (..., K, N) -> (..., M, N); axes in front broadcast.  Both have at least two axes.
-
-    >>> matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]])).item()
-    11.0
-    """
+    """(..., M, K) @ (..., K, N) -> (..., M, N); axes in front broadcast.  Both have at least two axes."""
     a, b = as_tensor(a), as_tensor(b)
     if min(a.ndim, b.ndim) < 2:
         raise ShapeError(f"matmul: {a.shape} @ {b.shape}: both need two axes or more; reshape a vector to a row or a column")

@@ -1,9 +1,7 @@
-"""Losses: predictions against targets, averaged, summed, or one by one.
+"""Losses: predictions against targets, as in ``sigmoid_bce(critic(real), 1)``.
 
-    ops.sigmoid_bce(critic(real), 1)      # the logits of real images against the label 1
-
-targets: an array or tensor of the predictions' shape, or a number that stands for all of them.
-They are constants: no gradient flows into them.  reduction: "mean", "sum" or "none".
+targets: constants of the predictions' shape, or a number that stands for all of them; no gradient
+flows into them.  reduction: "mean", "sum" or "none".
 """
 
 from nanogan.autograd import Tensor, as_tensor, operand
@@ -17,7 +15,6 @@ def sigmoid_bce(logits, targets, reduction="mean"):
     """Binary cross-entropy of sigmoid(logits), computed from the logits, so that it never saturates.
 
     At logit -50 and target 1 the gradient is -1; through a rounded or clipped sigmoid it would be lost.
-
     >>> x = Tensor([-50.0], requires_grad=True)
     >>> sigmoid_bce(x, 1).backward(); x.grad
     array([-1.], dtype=float32)
@@ -55,11 +52,7 @@ def poisson(predictions, targets, reduction="mean"):
 
 
 def softmax_cross_entropy(logits, labels, reduction="mean"):
-    """-log softmax(logits)[label]: logits (N, K), labels (N,) integers in 0 .. K-1.
-
-    >>> softmax_cross_entropy(xp.zeros((1, 4)), [2]).item()          # log 4
-    1.3862943611198906
-    """
+    """-log softmax(logits)[label]: logits (N, K), labels (N,) integers in 0 .. K-1."""
     logits, labels = as_tensor(logits), as_tensor(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ShapeError(f"softmax_cross_entropy: logits {logits.shape} and labels {labels.shape} are not (N, K) and (N,)")

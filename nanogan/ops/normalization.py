@@ -1,8 +1,4 @@
-"""Batch normalisation and layer normalisation.
-
-    y, mean, var = ops.batch_norm(x, gamma, beta)      # statistics of the batch, over all axes but the last
-    y = ops.layer_norm(x, gamma, beta)                 # statistics of each sample, over all axes but the first
-"""
+"""Batch normalisation, over all axes but the last, and layer normalisation, over all axes but the first."""
 
 from nanogan.autograd import Function, as_tensor
 from nanogan.backend import ShapeError, kernels
@@ -39,10 +35,8 @@ class BatchNorm(Function):
 def batch_norm(x, gamma, beta, eps=1e-5):
     """Normalise each channel over the batch: y = gamma * (x - mean) / sqrt(var + eps) + beta.
 
-    x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and
-    biased variance as plain arrays (C,), for moving statistics (Ioffe & Szegedy 2015, algorithm 1).
-    Raises ShapeError, also for an empty batch.
-
+    x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and biased
+    variance as plain arrays (C,).  ShapeError, also for an empty batch.  Ioffe & Szegedy 2015, algorithm 1.
     >>> y, mean, var = batch_norm(Tensor([[1.0], [3.0]]), Tensor([1.0]), Tensor([0.0]), eps=0.0)
     >>> y.numpy().ravel(), mean.item(), var.item()
     (array([-1.,  1.], dtype=float32), 2.0, 1.0)

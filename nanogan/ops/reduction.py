@@ -1,8 +1,5 @@
 """Sums over axes and what follows from them: mean, variance, maximum, norm.
 
-    ops.mean(x, axis=(1, 2))              # (N, H, W, C) -> (N, C)
-    ops.norm(dx, axis=(1, 2, 3))          # (N, H, W, C) -> (N,), one length per sample
-
 axis: None for all, an int, or a tuple; keepdims: leave axes of length 1 behind.
 """
 
@@ -63,7 +60,6 @@ def norm(x, axis=None, keepdims=False):
     A plain sqrt(sum(x**2)) has the derivative 0/0 at 0: a gradient penalty then turns into NaN.  For any
     constant s, norm(x) = s norm(x/s), derivatives included: with s = max|x| the sum of squares lies
     between 1 and the number of entries, where nothing overflows or vanishes.
-
     >>> norm(Tensor([[3.0, 4.0], [0.0, 0.0]]), axis=1)
     Tensor([5. 0.], float32)
     """

@@ -1,8 +1,4 @@
-"""Moving entries without changing them: each operation's backward puts them back.
-
-    ops.reshape(x, (8, -1))               # (8, 7, 7, 256) -> (8, 12544)
-    x[:, 1:]                              # getitem; its backward puts into zeros
-"""
+"""Moving entries without changing them: each operation's backward puts them back, what was cut away as zeros."""
 
 from nanogan.autograd import BroadcastTo, Light, Tensor, as_tensor
 from nanogan.backend import DTypeError, ShapeError, xp
@@ -70,7 +66,6 @@ class Concatenate(Light):
 
 def reshape(x, shape):
     """x under another ``shape`` of as many entries; one length may be -1.
-
     >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
     (2, 2)
     """
@@ -97,7 +92,6 @@ def concatenate(tensors, axis=0):
 
 def getitem(x, index):
     """x[index]: slices, integers, None, or arrays of integers or booleans, as in NumPy.
-
     >>> getitem(Tensor([1.0, 2.0, 3.0]), slice(1, None))
     Tensor([2. 3.], float32)
     """
@@ -105,12 +99,11 @@ def getitem(x, index):
                   for i in (index if isinstance(index, tuple) else (index,)))  # fmt: skip
     if any(isinstance(i, xp.ndarray) and i.dtype.kind not in "iub" for i in index):
         raise DTypeError("getitem: an index array must hold integers or booleans")
-    return GetItem(index=index)(as_tensor(x))
+    return GetItem(index=index)(x)
 
 
 def pad(x, widths):
     """Zeros around x: ``widths`` is (before, after) for each axis.
-
     >>> pad(Tensor([1.0]), [(1, 2)])
     Tensor([0. 1. 0. 0.], float32)
     """

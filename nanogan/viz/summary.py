@@ -1,6 +1,8 @@
 """The table of a network's layers.
 
     print(nanogan.summary(generator, (100,)))
+
+The shapes come from a forward pass.
 """
 
 from nanogan.autograd import Tensor, no_grad

@@ -85,7 +85,7 @@ def test_argument_types(kind, text, value):
 def test_help_ends_with_the_examples(capsys):
     assert command.run(bake, ["-h"]) == 0
     out = capsys.readouterr().out
-    assert "Bake a loaf." in out and out.rstrip().endswith("    python -m nanogan.bake --steps 3        # 100% rye")
+    assert "Bake a loaf." in out and out.rstrip().endswith("\n  python -m nanogan.bake --steps 3        # 100% rye")
     assert out.startswith("usage: python -m nanogan.bake ")
 
 
