@@ -67,7 +67,7 @@ class Tensor:
         inputs = [self, *(t for node in order for t in node.inputs if isinstance(t, Tensor))]
         leaves = list({id(t): t for t in inputs if t.node is None and t.requires_grad}.values())
         for leaf, dleaf in zip(leaves, _walk(self, order, leaves, _seed(self, grad)), strict=True):
-            leaf.grad = dleaf.data if leaf.grad is None else leaf.grad + dleaf.data
+            leaf.grad = dleaf.data.copy() if leaf.grad is None else leaf.grad + dleaf.data
 
     def detach(self):
         """The same array without the history."""

@@ -10,6 +10,8 @@ under differentiation, and no order needs a fourth.  (Sizes: Dumoulin & Visin 20
 padding: "valid", "same" (TensorFlow's), an int, or ((top, bottom), (left, right)); kernel, stride: an int or a pair.
 """
 
+from numbers import Integral
+
 from nanogan.autograd import Function, Light, as_tensor
 from nanogan.backend import ShapeError, kernels
 from nanogan.backend.reference import output_size as windows_in
@@ -122,8 +124,8 @@ def conv_transpose2d(x, w, b=None, stride=1, padding="valid", output_size=None):
 
 def pair(name, value, least=1):
     """An int or a pair of ints as a pair, each at least ``least``."""
-    values = (value, value) if isinstance(value, int) else tuple(value)
-    if len(values) != 2 or not all(isinstance(v, int) and v >= least for v in values):
+    values = (value, value) if isinstance(value, Integral) else tuple(value)
+    if len(values) != 2 or not all(isinstance(v, Integral) and v >= least for v in values):
         raise ShapeError(f"{name} must be an int or a pair of ints, each at least {least}, not {value!r}")
     return values
 
@@ -134,8 +136,7 @@ def resolve_padding(padding, size, kernel, stride):
         totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, kernel, stride, strict=True)]
         return tuple((total // 2, total - total // 2) for total in totals)
     try:
-        sides = 0 if padding == "valid" else padding
-        height, width = (sides, sides) if isinstance(sides, int) else sides
+        height, width = (0, 0) if padding == "valid" else (padding, padding) if isinstance(padding, Integral) else padding
         return pair("padding", height, 0), pair("padding", width, 0)
     except (TypeError, ValueError):
         raise ShapeError(f'padding must be "valid", "same", an int, or ((top, bottom), (left, right)), not {padding!r}') from None

@@ -38,8 +38,8 @@ def dense(x, w, b=None):
 
 def add_bias(name, y, b):
     """y + b for one bias per feature, the last axis of y; y for b None."""
-    if b is not None and b.shape != y.shape[-1:]:
-        raise ShapeError(f"{name}: a bias of shape {b.shape} for an output {y.shape}, which needs {y.shape[-1:]}")
+    if b is not None and as_tensor(b).shape != y.shape[-1:]:
+        raise ShapeError(f"{name}: a bias of shape {as_tensor(b).shape} for an output {y.shape}, which needs {y.shape[-1:]}")
     return y if b is None else y + b
 
 

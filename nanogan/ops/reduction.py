@@ -4,6 +4,7 @@ axis: None for all, an int, or a tuple; keepdims: leave axes of length 1 behind.
 """
 
 import math
+from numbers import Integral
 
 from nanogan.autograd import Light, SumTo, Tensor, as_tensor
 from nanogan.backend import ShapeError, xp
@@ -80,7 +81,7 @@ def _drop(x, axes):
 
 def _axes(name, axis, shape, least=0):
     """``axis`` as a sorted tuple of different axes >= 0, each holding at least ``least`` entries."""
-    given = tuple(range(len(shape))) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    given = tuple(range(len(shape))) if axis is None else (axis,) if isinstance(axis, Integral) else tuple(axis)
     axes = tuple(sorted({a % len(shape) for a in given if -len(shape) <= a < len(shape)}))
     if len(axes) != len(given):
         raise ShapeError(f"{name}: axis {axis} is not among the axes of shape {shape}, or names one twice")

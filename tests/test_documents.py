@@ -1,0 +1,31 @@
+"""README and docs tell the truth: their Python runs, and their links lead somewhere."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [(page, i, code) for page in PAGES for i, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S))]
+
+
+@pytest.mark.parametrize("page, i, code", BLOCKS, ids=[f"{page.name}-{i}" for page, i, _ in BLOCKS])
+def test_code_runs(page, i, code):
+    exec(compile(code, f"{page.name}, block {i}", "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def test_every_recipe_is_told_of():
+    from nanogan.gan import recipes
+
+    readme = PAGES[0].read_text(encoding="utf-8")
+    for name in recipes.names():
+        generator, critic = recipes.get(name).build()
+        counts = ", ".join(f"{sum(v.size for _, v in net.named_state()):,}" for net in (generator, critic))
+        assert re.search(rf"\| `{name}` .*\| {counts} \|", readme), f"README's table lacks {name} with {counts} parameters"
