@@ -54,16 +54,14 @@ def main(argv=None):
     trainer = Trainer(recipe, dataset, args.seed)
     total = total_steps(args, recipe, trainer.batches.per_epoch)
     run = Run(args.out or free_folder(recipe.name), configuration(args, trainer, total))
-
     print(f"{recipe.name}: {_count(trainer.generator):,} parameters in the generator, {_count(trainer.critic):,} in the critic; "
           f"{len(dataset):,} samples of {dataset.name}; {total:,} steps of {recipe.batch_size} on {ng.backend_name()}")  # fmt: skip
-    try:
-        trainer.train(total, run, progress=True)
-    except KeyboardInterrupt:
-        print(f"stopped at step {trainer.steps:,} of {total:,}; history and pictures so far are in {run.folder}", file=sys.stderr)
-        raise
-    finally:
-        run.close()
+    with run:
+        try:
+            trainer.train(total, run)
+        except KeyboardInterrupt:
+            print(f"stopped at step {trainer.steps:,} of {total:,}; history and pictures so far are in {run.folder}", file=sys.stderr)
+            raise
     if dataset.name == "gaussian2d":
         print(f"squared Wasserstein-2 distance between 10,000 generated points and the true Gaussian: {distance(trainer):.3f}")
     print(f"pictures: {run.folder / 'samples'}   losses: {run.folder / 'history.csv'}   settings: {run.folder / 'config.json'}")
@@ -73,7 +71,10 @@ def main(argv=None):
 def total_steps(args, recipe, per_epoch):
     """How many steps --steps, --epochs or the recipe ask for."""
     kind, n = ("steps", args.steps) if args.steps else ("epochs", args.epochs) if args.epochs else recipe.length
-    return n if kind == "steps" else max(1, math.ceil(n * per_epoch))
+    steps = n if kind == "steps" else n * per_epoch
+    if steps > 1e12:
+        raise ng.NanoganError(f"--{kind} asks for more than a trillion steps; ask for fewer")
+    return max(1, math.ceil(steps))
 
 
 def distance(trainer, n=10_000):

@@ -16,5 +16,7 @@ MODULES = ["nanogan", *(m.name for m in pkgutil.walk_packages(ng.__path__, "nano
 def test_examples(name):
     module = importlib.import_module(name)
     names = {"ng": ng, "ops": ng.ops, "Tensor": ng.Tensor, "xp": ng.xp, "np": numpy}
-    failed, tried = doctest.testmod(module, extraglobs={k: v for k, v in names.items() if k not in vars(module)}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    failed, tried = doctest.testmod(
+        module, extraglobs={k: v for k, v in names.items() if k not in vars(module)}, optionflags=doctest.NORMALIZE_WHITESPACE
+    )
     assert failed == 0, f"{failed} of {tried} examples in {name} fail (see the captured output)"

@@ -104,6 +104,8 @@ def run(main, argv=None):
         return _fail(error, "interrupted", 130)
     except NanoganError as error:
         return _fail(error, f"error: {error}", 2)
+    except FloatingPointError as error:
+        return _fail(error, f"error: {error}", 1)
     except MemoryError as error:
         return _fail(error, f"error: out of memory: {str(error) or 'no room left'}; a smaller --batch-size needs less", 1)
     except OSError as error:

@@ -119,9 +119,9 @@ def quickstart():
     Its data are glyphs, digits drawn with the fonts that matplotlib ships.
     """
     return Recipe(
-        name="quickstart", source="ours", data="glyphs", latent_shape=(32,), image_shape=(28, 28, 1), batch_size=64,
-        length=("steps", 1200), networks=(networks.quick_generator, networks.quick_critic), step=steps.dcgan_step,
-        lr=(1e-3, 5e-4), beta1=0.5, log_every=20, sample_every=("steps", 200), grid=(6, 10),
+        name="quickstart", source="ours", data="glyphs", latent_shape=(32,), image_shape=(28, 28, 1), batch_size=32,
+        length=("steps", 3000), networks=(networks.quick_generator, networks.quick_critic), step=steps.dcgan_step,
+        lr=(2e-3, 5e-4), beta1=0.5, log_every=50, sample_every=("steps", 500), grid=(6, 10),
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def get(name):
     32
     """
     if name not in RECIPES:
-        near = difflib.get_close_matches(str(name), RECIPES, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(name).lower(), RECIPES, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}? " if near else ""
         raise NanoganError(f"no recipe {name!r}; {hint}the recipes are {', '.join(RECIPES)}")
     make = RECIPES[name]

@@ -1,7 +1,7 @@
 """The trainer: it feeds a recipe's step with batches, and keeps what comes out in a run's folder.
 
-    run = Run(out, config)                                  # makes the folder, or says why it cannot
-    Trainer(recipe, dataset, seed=0).train(total_steps, run)
+    with Run(out, config) as run:         # makes the folder, or says why it cannot
+        Trainer(recipe, dataset, 0).train(total_steps, run)
 
 A run's folder holds ``config.json`` (all that repeats the run), ``history.csv`` (a row every
 ``log_every`` steps) and ``samples/*.png``.
@@ -12,6 +12,8 @@ import json
 import os
 import pathlib
 import time
+
+import numpy
 
 from nanogan import viz
 from nanogan.autograd import no_grad
@@ -31,7 +33,7 @@ class Batches:
 
     def __init__(self, n, batch_size, with_replacement=False):
         self.n, self.batch_size, self.with_replacement = n, batch_size, with_replacement
-        self.per_epoch = n // batch_size if with_replacement else -(-n // batch_size)
+        self.per_epoch = max(1, n // batch_size) if with_replacement else -(-n // batch_size)
         self.order, self.position = None, n
 
     def next(self):
@@ -69,7 +71,7 @@ class Trainer:
         if dataset.shape != recipe.image_shape:
             raise NanoganError(f"the recipe {recipe.name} needs samples of shape {recipe.image_shape}, and {dataset.name} holds {dataset.shape}; "
                                "choose other data or another recipe")  # fmt: skip
-        if recipe.batch_size > len(dataset) and recipe.with_replacement is False:
+        if recipe.batch_size > len(dataset):
             raise NanoganError(f"a batch of {recipe.batch_size} is more than {dataset.name} holds ({len(dataset)} samples); lower --batch-size")
         self.recipe, self.dataset = recipe, dataset
         seed(seed_number)
@@ -79,7 +81,7 @@ class Trainer:
         self.batches = Batches(len(dataset), recipe.batch_size, recipe.with_replacement)
         with random.fork([seed_number, 1]):  # of its own, so that looking does not change the run
             self.sample_noise = recipe.latent(recipe.grid[0] * recipe.grid[1])
-        self.steps = 0
+        self.steps, self.in_batch = 0, 0  # how many steps are made; how many samples the last one saw
 
     def step(self):
         """One training step; returns the MEASURES as an array on the device."""
@@ -91,8 +93,9 @@ class Trainer:
         on_real, on_fake = self.watched.answers[:2]
         if self.recipe.critic_gives == "logit":
             on_real, on_fake = kernels.sigmoid(on_real), kernels.sigmoid(on_fake)
-        self.steps += 1
-        return xp.stack([d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), (on_real > 0.5).mean(), (on_fake <= 0.5).mean()])
+        self.steps, self.in_batch = self.steps + 1, len(indices)
+        right = (on_real > 0.5).mean(), (on_fake <= 0.5).mean()
+        return xp.stack([d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), *right])
 
     def samples(self, noise=None):
         """What the generator makes in inference mode of ``noise``, by default the run's fixed noise."""
@@ -110,22 +113,53 @@ class Trainer:
         if self.steps == 0:
             run.save_samples(self)
         bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress, dynamic_ncols=True, mininterval=0.5)
-        measured, shown, started, images = [], 0.0, time.perf_counter(), 0
-        with bar:
-            while self.steps < total_steps:
-                measured.append(self.step())
-                images += self.recipe.batch_size
-                bar.update()
-                now = time.perf_counter()
-                if now - shown > 1.0:  # reading a measure waits for the device: once a second is enough
-                    bar.set_postfix_str(_in_words(to_numpy(measured[-1]), images / (now - started)))
-                    shown = now
-                if self.steps % self.recipe.log_every == 0 or self.steps == total_steps:
-                    means = to_numpy(xp.stack(measured)).mean(axis=0)
-                    run.add_row(self.steps, self.steps / self.batches.per_epoch, means, images / (now - started))
-                    measured, started, images = [], time.perf_counter(), 0
-                if self.steps % picture_every == 0 or self.steps == total_steps:
-                    run.save_samples(self)
+        meter, shown = Meter(), 0.0
+        try:
+            with bar:
+                while self.steps < total_steps:
+                    meter.add(self.step(), self.in_batch)
+                    bar.update()
+                    if time.perf_counter() - shown > 1.0:  # reading a measure waits for the device: once a second is enough
+                        bar.set_postfix_str(_in_words(meter.latest(), meter.rate()))
+                        shown = time.perf_counter()
+                    if self.steps % self.recipe.log_every == 0:
+                        self._add_row(run, meter)
+                    if self.steps % picture_every == 0 or self.steps == total_steps:
+                        run.save_samples(self)
+        finally:  # the steps since the last row, after Ctrl-C too
+            if meter.measured:
+                self._add_row(run, meter)
+
+    def _add_row(self, run, meter):
+        means, rate = meter.read()
+        run.add_row(self.steps, self.steps / self.batches.per_epoch, means, rate)
+        if not numpy.isfinite(means).all():
+            raise FloatingPointError(f"the losses are no longer finite at step {self.steps} ({_in_words(means, rate)}); "
+                                     f"lower --lr and train again; what there is, is in {run.folder}")  # fmt: skip
+
+
+class Meter:
+    """The measures since it was last read; until then they stay on the device."""
+
+    def __init__(self):
+        self.measured, self.samples, self.since = [], 0, time.perf_counter()
+
+    def add(self, measures, samples):
+        self.measured.append(measures)
+        self.samples += samples
+
+    def latest(self):
+        return to_numpy(self.measured[-1])
+
+    def rate(self):
+        """Samples a second."""
+        return self.samples / max(time.perf_counter() - self.since, 1e-9)
+
+    def read(self):
+        """(means, rate) of all steps added, which are then forgotten."""
+        means, rate = to_numpy(xp.stack(self.measured)).mean(axis=0), self.rate()
+        self.__init__()
+        return means, rate
 
 
 def _in_words(measures, rate):
@@ -167,7 +201,10 @@ class Run:
         else:
             viz.save_scatter(path, trainer.samples(), trainer.dataset.samples[:100], f"{trainer.recipe.name}, step {trainer.steps}")
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
         self.history.close()
 
 

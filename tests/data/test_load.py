@@ -57,9 +57,7 @@ def test_a_name_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     assert len(load("glyphs", n=10)) == 10
 
 
-@pytest.mark.parametrize(
-    ("wrong", "nearest"), [("glyps", "glyphs"), ("MNIST", "mnist"), ("gaussian", "gaussian2d"), ("mnst", "mnist"), ("", "")]
-)
+@pytest.mark.parametrize(("wrong", "nearest"), [("glyps", "glyphs"), ("MNIST", "mnist"), ("gaussian", "gaussian2d"), ("mnst", "mnist"), ("", "")])
 def test_an_unknown_name_gets_the_nearest_one(wrong, nearest):
     with pytest.raises(DataError) as caught:
         load(wrong)
