@@ -94,7 +94,7 @@ class Trainer:
         if self.recipe.critic_gives == "logit":
             on_real, on_fake = kernels.sigmoid(on_real), kernels.sigmoid(on_fake)
         self.steps, self.in_batch = self.steps + 1, len(indices)
-        right = (on_real > 0.5).mean(), (on_fake <= 0.5).mean()
+        right = [guess.astype(on_real.dtype).mean() for guess in (on_real > 0.5, on_fake <= 0.5)]
         return xp.stack([d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), *right])
 
     def samples(self, noise=None):
