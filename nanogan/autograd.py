@@ -4,13 +4,13 @@
     dx = grad(x * x * x, x, create_graph=True)    # 3 x**2 = 27, itself a tensor with a history ...
     grad(dx, x)                                   # ... so that it can be differentiated again: 6 x = 18
 
-Three ideas.  A ``Tensor`` is an array with a pointer to the ``Function`` that made it.  A ``Function``
-computes forward on raw arrays, and backward on tensors: a gradient is made of recorded operations, so
-its own gradient needs no further code.  And ``grad`` walks the graph once, from the output back, each
-node after all of its users (Griewank & Walther 2008, chapter 3).
+A ``Tensor`` is an array with a pointer to the ``Function`` that made it.  A ``Function`` computes forward on
+raw arrays, and backward on tensors: so a gradient is made of recorded operations.  And ``grad`` walks the graph
+once, from the output back, each node after all of its users (Griewank & Walther 2008, chapter 3).
 """
 
 import contextlib
+import math
 import threading
 
 import numpy
@@ -48,7 +48,7 @@ class Tensor:
     __array_ufunc__ = None  # array * tensor asks the tensor
 
     def __init__(self, data, requires_grad=False):
-        self.data = asarray(data.data if isinstance(data, Tensor) else data)
+        self.data = asarray(data)
         if requires_grad and self.data.dtype.kind != "f":
             raise DTypeError(f"Tensor: {self.data.dtype} cannot require gradients; convert it to float32 first")
         self.grad, self.requires_grad = None, requires_grad
@@ -57,7 +57,7 @@ class Tensor:
     shape = property(lambda self: self.data.shape)
     dtype = property(lambda self: self.data.dtype)
     ndim = property(lambda self: len(self.shape))
-    size = property(lambda self: self.data.size)
+    size = property(lambda self: math.prod(self.shape))
 
     def backward(self, grad=None):
         """Add this tensor's gradient to ``.grad`` of every leaf under it.  grad: what flows in; 1 for a scalar."""
@@ -66,7 +66,7 @@ class Tensor:
         order = _inputs_first(self.node)
         inputs = [self, *(t for node in order for t in node.inputs if isinstance(t, Tensor))]
         leaves = list({id(t): t for t in inputs if t.node is None and t.requires_grad}.values())
-        for leaf, dleaf in zip(leaves, _walk(self, order, leaves, _seed(self, grad)), strict=True):
+        for leaf, dleaf in zip(leaves, _walk(self, order, leaves, _incoming(self, grad)), strict=True):
             leaf.grad = dleaf.data.copy() if leaf.grad is None else leaf.grad + dleaf.data
 
     def detach(self):
@@ -84,6 +84,12 @@ class Tensor:
     def __setitem__(self, index, value):
         raise TypeError("a tensor cannot be assigned to in place: its history would no longer be true; build the result with nanogan.ops "
                         "(concatenate, pad, a product with a mask), or write into .data of a tensor that has no history")  # fmt: skip
+
+    def __array__(self, *options, **more):
+        raise TypeError("NumPy asks for the bare array of a tensor: use x.numpy(), or an operation of nanogan.ops to keep the history")
+
+    def __float__(self):
+        return float(self.item())
 
     def __len__(self):
         return len(self.data)
@@ -135,8 +141,8 @@ class Function:
     2.0
 
     inputs: the input tensors; a Python number stays one, so that float32 * 0.5 stays float32.
-    needs: a bool per input, set before each backward: False where nobody asked for that gradient,
-        for which backward does no work and returns None.  The engine undoes broadcasting.
+    needs: a bool per input, set before each backward: False where backward need not work and returns None.
+        Broadcasting is undone by the engine.
     keeps_inputs: False where backward reads no input values, so that they need not be kept.
     backward_fused(grad): optional; the same on raw arrays, run while no graph is being recorded.
     output(array): its output as a tensor again; to hold the tensor itself would be a cycle.
@@ -147,7 +153,7 @@ class Function:
     inputs = None
 
     def __init__(self, **options):
-        vars(self).update(options)
+        vars(self).update({k: v.item() if isinstance(v, numpy.generic) else v for k, v in options.items()})
 
     def __call__(self, *inputs):
         if self.inputs is not None:
@@ -163,7 +169,11 @@ class Function:
         array = array if isinstance(array, xp.ndarray) else xp.asarray(array)
         if not (getattr(_thread, "recording", True) and any(t.requires_grad for t in tensors)):
             return _wrap(array)
-        self.inputs = inputs if self.keeps_inputs else tuple(Outline(t) if isinstance(t, Tensor) and t.node is not None else t for t in inputs)
+        self.inputs = (
+            inputs
+            if self.keeps_inputs
+            else tuple(Outline(t) if isinstance(t, Tensor) and (t.node is not None or not t.requires_grad) else t for t in inputs)
+        )
         return _wrap(array, self)
 
     def output(self, array):
@@ -201,7 +211,8 @@ class SumTo(Light):
 
     def forward(self, x):
         shape = (1,) * (x.ndim - len(self.shape)) + self.shape
-        return x.sum(axis=tuple(i for i in range(x.ndim) if shape[i] != x.shape[i])).reshape(self.shape)
+        axes = tuple(i for i in range(x.ndim) if shape[i] != x.shape[i])
+        return (x.sum(axis=axes) if axes else x).reshape(self.shape)
 
     def backward(self, grad):
         return (BroadcastTo(shape=self.inputs[0].shape)(grad),)
@@ -224,7 +235,7 @@ def grad(output, inputs, grad_output=None, create_graph=False, strict=False):
     inputs: tensors that require gradients, leaves or results on the way.
     create_graph: record the computation of the gradient, so that it can be differentiated again.
     strict: raise ValueError for an input that does not reach the output; it gets zeros otherwise.
-    Nothing is stored, and only what leads to ``inputs`` is computed.
+    Nothing is stored, and only what leads to ``inputs`` is computed.  Results may share memory: do not write into them.
     >>> x, y = Tensor(2.0, requires_grad=True), Tensor(5.0, requires_grad=True)
     >>> [g.item() for g in grad(x * y, [x, y])]
     [5.0, 2.0]
@@ -233,18 +244,18 @@ def grad(output, inputs, grad_output=None, create_graph=False, strict=False):
     for i, t in enumerate(wanted):
         if not isinstance(t, Tensor) or not t.requires_grad:
             raise ValueError(f"grad: input {i} ({t!r:.60}) does not require gradients; make it with Tensor(..., requires_grad=True)")
-    grads = _walk(output, _inputs_first(output.node), wanted, _seed(output, grad_output), create_graph, strict)
+    grads = _walk(output, _inputs_first(output.node), wanted, _incoming(output, grad_output), create_graph, strict)
     return grads[0] if isinstance(inputs, Tensor) else grads
 
 
-def _seed(output, grad_output):
+def _incoming(output, grad_output):
     """What flows into the output: given, or 1 for a scalar."""
     if grad_output is None and output.size != 1:
         raise ShapeError(f"grad: the output has shape {output.shape}; sum it, or say what flows in by a grad_output of that shape")
-    grad_output = xp.ones(output.shape) if grad_output is None else grad_output
+    grad_output = xp.ones(output.shape, dtype=output.dtype) if grad_output is None else grad_output
     flowing = grad_output if isinstance(grad_output, Tensor) else _wrap(xp.asarray(grad_output, dtype=output.dtype))
-    if flowing.shape != output.shape:
-        raise ShapeError(f"grad: grad_output has shape {flowing.shape}, the output {output.shape}")
+    if (flowing.shape, flowing.dtype) != (output.shape, output.dtype):
+        raise ShapeError(f"grad: grad_output is {flowing.dtype} {flowing.shape}, the output {output.dtype} {output.shape}")
     return flowing
 
 
@@ -267,17 +278,17 @@ def _place(t):
     return t if t.node is None else t.node
 
 
-def _walk(output, order, wanted, seed, create_graph=False, strict=False):
-    """The gradient at each wanted tensor, with ``order`` walked from the output back."""
+def _walk(output, order, wanted, incoming, create_graph=False, strict=False):
+    """The gradient at each wanted tensor, with ``order`` walked back.  A place is where gradients meet: a node, or a leaf."""
     places = {_place(t) for t in wanted}
     leads = set(places)  # what leads to a wanted tensor: a node does if one of its inputs does
     for node in order:
-        node.needs = tuple(isinstance(t, Tensor) and _place(t) in leads for t in node.inputs)
-        if any(node.needs):
+        if any(isinstance(t, Tensor) and _place(t) in leads for t in node.inputs):
             leads.add(node)
-    grads = {_place(output): seed}  # by place: where a tensor is used twice, as in a + a, both gradients meet and add up
+    grads = {_place(output): incoming}  # by place: where a tensor is used twice, as in a + a, both gradients meet and add up
     with _recording(create_graph):
         for node in reversed(order):
+            node.needs = tuple(isinstance(t, Tensor) and _place(t) in leads for t in node.inputs)
             if not any(node.needs) or node not in grads:
                 continue
             flowing = grads[node] if node in places else grads.pop(node)
@@ -290,7 +301,8 @@ def _walk(output, order, wanted, seed, create_graph=False, strict=False):
                     dt, place = _unbroadcast(dt, t.shape, node), _place(t)
                     grads[place] = Add()(grads[place], dt) if place in grads else dt
     if strict and not places <= grads.keys():
-        raise ValueError(f"grad: inputs {[i for i, t in enumerate(wanted) if _place(t) not in grads]} do not reach the output (strict=True)")
+        missing = [i for i, t in enumerate(wanted) if _place(t) not in grads]
+        raise ValueError(f"grad: inputs {missing} do not reach the output; if it is made of a gradient, take that one with create_graph=True")
     return [grads[_place(t)] if _place(t) in grads else _wrap(xp.zeros(t.shape, dtype=t.dtype)) for t in wanted]
 
 

@@ -27,8 +27,8 @@ class Optimizer:
             raise ShapeError(f"{type(self).__name__}.step: {len(grads)} gradients for {len(self.params)} parameters")
         for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
             if g is None or g.shape != p.shape or g.dtype != p.dtype:
-                is_ = "missing: call backward() first, or pass grads" if g is None else f"{g.dtype} {g.shape}"
-                raise ShapeError(f"{type(self).__name__}.step: gradient {i} is {is_}, its parameter {p.dtype} {p.shape}")
+                has = "missing: call backward() first" if g is None else f"{g.dtype} {g.shape}"
+                raise ShapeError(f"{type(self).__name__}.step: gradient {i} is {has}, its parameter {p.dtype} {p.shape}")
         self.counter.steps += 1
         for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
             self.update(p.data, g, *(self.state[slot][i] for slot in self.slots))

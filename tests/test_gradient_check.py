@@ -104,7 +104,7 @@ def test_fused_and_recorded_backward_must_agree():
         def backward_fused(self, grad):
             return (grad * self.inputs[0].data * 2.001,)
 
-    with pytest.raises(ng.GradcheckError, match="backward_fused and backward disagree"):
+    with pytest.raises(ng.GradcheckError, match=r"at \(\d, \d\) backward_fused says .*, backward "):
         ng.gradcheck(lambda x: Split()(x), [X])
 
 

@@ -1,10 +1,7 @@
 """Floor 0: arrays, devices, random numbers, and the kernels that do every multiplication.
 
-    nanogan.use("cupy")                           # from here on, new tensors live on the GPU
-    nanogan.use("numpy", kernels="reference")     # the plain kernels, to step through in a debugger
-
-Above this floor one writes ``xp.exp(x)`` and ``kernels.conv2d(...)``, and this package decides what
-that means.  Read ``reference.py`` next: it defines every kernel.
+Above it one writes ``xp.exp(x)`` and ``kernels.conv2d(...)``, and this package decides what that means.  Read
+``reference.py`` next: it defines every kernel.
 """
 
 import sys

@@ -29,11 +29,10 @@ def asarray(data):
     >>> asarray([1.0, 2.0]).dtype, asarray(numpy.ones(2)).dtype
     (dtype('float32'), dtype('float64'))
     """
+    data = data.data if hasattr(data, "requires_grad") else data  # a tensor's array
     if not isinstance(data, (xp.ndarray, numpy.ndarray, numpy.generic)):
         if hasattr(data, "__cuda_array_interface__"):
-            raise DTypeError(
-                f"asarray: a {type(data).__name__} lies on a GPU and is no array of the backend {xp.modules[0].__name__}; copy it to the host first"
-            )
+            raise DTypeError(f"asarray: a {type(data).__name__} lies on a GPU and is no array of {xp.modules[0].__name__}; copy it to the host first")
         try:
             data = numpy.asarray(data)
         except ValueError as error:

@@ -1,7 +1,4 @@
-"""Random numbers: one stream on the host, whichever backend computes, so that a seed gives the same run on both.
-
-Draws are copied to the device.  A dropout mask would be a large copy: the stream draws only its key.
-"""
+"""Random numbers: one stream on the host, whichever backend computes, so that a seed gives the same run on both."""
 
 import contextlib
 import math
@@ -37,24 +34,23 @@ def fork(n):
 
 def normal(shape, mean=0.0, std=1.0):
     """float32 array of ``shape``, N(mean, std**2)."""
-    return asarray(_stream.standard_normal(shape, dtype=numpy.float32) * std + mean)
+    return asarray(_stream.standard_normal(shape, dtype=numpy.float32) * float(std) + float(mean))
 
 
 def uniform(shape, low=0.0, high=1.0):
     """float32 array of ``shape``, uniform on [low, high)."""
-    return asarray(_stream.random(shape, dtype=numpy.float32) * (high - low) + low)
+    return asarray(_stream.random(shape, dtype=numpy.float32) * float(high - low) + float(low))
 
 
 def dropout_mask(key, shape, rate):
     """Booleans of ``shape``, True with probability ``1 - rate``, from (key, position) alone.
 
-    The position is hashed with either half of a 64-bit key by MurmurHash3's finaliser (Appleby 2011),
-    in 32-bit integers, which wrap alike on every backend.
+    The position is hashed with both halves of the key by MurmurHash3's finaliser, in integers that wrap alike everywhere.
     >>> float(dropout_mask(7, (1000,), 0.3).mean())
     0.724
     """
     bits = xp.arange(math.prod(shape), dtype=xp.uint32)
-    for half in (key & 0xFFFFFFFF, key >> 32):
+    for half in (int(key) & 0xFFFFFFFF, int(key) >> 32 & 0xFFFFFFFF):
         bits = bits * 0x9E3779B1 + half
         for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
             bits = (bits ^ (bits >> shift)) * factor

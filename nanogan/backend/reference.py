@@ -12,18 +12,17 @@ from nanogan.backend.arrays import xp
 COLUMN_BYTES = 4 * 2**20  # of columns built at a time: enough to keep a product busy, little enough to stay near the cache
 
 
-def output_size(size, kernel, stride, pads):
+def windows_in(size, kernel, stride, pads):
     """(OH, OW), how many windows fit into images of ``size`` (H, W): floor((H + top + bottom - KH) / SH) + 1."""
     return tuple((n + sum(p) - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, pads, strict=True))
 
 
 def im2col(x, kernel, stride, pads):
-    """Every window as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C).
+    """Every window as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C) (Chellapilla, Puri & Simard 2006).
 
-    Row (n, oh, ow) holds x[n, oh*SH + kh - top, ow*SW + kw - left, c] at column (kh, kw, c), zero
-    outside the image (Chellapilla, Puri & Simard 2006).
+    Row (n, oh, ow) holds x[n, oh*SH + kh - top, ow*SW + kw - left, c] at column (kh, kw, c), zero outside the image.
     """
-    (KH, KW), (SH, SW), (OH, OW) = kernel, stride, output_size(x.shape[1:3], kernel, stride, pads)
+    (KH, KW), (SH, SW), (OH, OW) = kernel, stride, windows_in(x.shape[1:3], kernel, stride, pads)
     N, _, _, C = x.shape
     x = xp.pad(x, ((0, 0), *pads, (0, 0)))
     columns = xp.empty((N, OH, OW, KH, KW, C), dtype=x.dtype)
@@ -37,7 +36,7 @@ def col2im(columns, shape, kernel, stride, pads):
     """The transpose of im2col: each entry is added back where it came from; ``shape`` = (N, H, W, C)."""
     (KH, KW), (SH, SW), ((top, bottom), (left, right)) = kernel, stride, pads
     N, H, W, C = shape
-    OH, OW = output_size((H, W), kernel, stride, pads)
+    OH, OW = windows_in((H, W), kernel, stride, pads)
     columns = columns.reshape(N, OH, OW, KH, KW, C)
     x = xp.zeros((N, top + H + bottom, left + W + right, C), dtype=columns.dtype)
     for kh in range(KH):
@@ -50,7 +49,7 @@ def conv2d(x, w, stride, pads):
     """Cross-correlation, one product of columns and kernel: (N, H, W, C) with (KH, KW, C, O) -> (N, OH, OW, O)."""
     N, H, W, C = x.shape
     KH, KW, C, O = w.shape
-    OH, OW = output_size((H, W), (KH, KW), stride, pads)
+    OH, OW = windows_in((H, W), (KH, KW), stride, pads)
     y = xp.empty((N, OH, OW, O), dtype=x.dtype)
     for some in _samples(N, OH * OW * KH * KW * C * x.dtype.itemsize):
         columns = im2col(x[some], (KH, KW), stride, pads)
@@ -104,7 +103,7 @@ def batch_norm_grad(g, x, gamma, mean, var, eps):
 
 def gate(x, mask, on, off):
     """``on * x`` where ``mask``, ``off * x`` elsewhere (numbers): the heart of leaky ReLU and dropout."""
-    return xp.where(mask, x * on, x * off)
+    return xp.where(mask, x * on, x * off if off else 0)
 
 
 def sigmoid(x):
@@ -115,7 +114,8 @@ def sigmoid(x):
 
 def sigmoid_bce(x, t):
     """-(t log sigmoid(x) + (1-t) log(1 - sigmoid(x))) from the logit: max(x, 0) - x t + log1p(exp(-|x|))."""
-    return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+    linear = 0 if isinstance(t, float) and t == 0 else x * t  # softplus(inf) must not meet inf * 0
+    return xp.maximum(x, 0) - linear + xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def sgd_step(p, g, velocity, lr, momentum):

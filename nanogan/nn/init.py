@@ -1,7 +1,4 @@
-"""First values of weights, drawn from the random stream: ``init(shape) -> float32 array``.
-
-fan_in and fan_out are the last two axes of a shape times KH*KW, in that order, as in Keras.
-"""
+"""First values of weights, float32; fan_in and fan_out are the last two axes of a shape times KH*KW, as in Keras."""
 
 import math
 

@@ -1,15 +1,18 @@
 """The layers.  Weights start Glorot uniform and biases at 0, as in Keras; ``init=`` takes another of ``nn.init``."""
 
+import math
+
 from nanogan import ops
 from nanogan.autograd import Tensor
-from nanogan.backend import xp
+from nanogan.backend import asarray, xp
 from nanogan.nn import init as initialisers
 from nanogan.nn.module import Module
 from nanogan.ops.convolution import pair
+from nanogan.ops.normalization import check_channels
 
 
 def _weight(array):
-    return Tensor(array, requires_grad=True)
+    return Tensor(xp.array(asarray(array)), requires_grad=True)  # a copy: no two layers share an array
 
 
 def _filled(features, value=0):
@@ -63,10 +66,11 @@ class BatchNorm(Module):
     def __init__(self, features, momentum=0.9, eps=1e-5, unbiased=False):
         self.gamma, self.beta = _weight(_filled(features, 1)), _weight(_filled(features))
         self.moving_mean, self.moving_var = _filled(features), _filled(features, 1)
-        self.momentum, self.eps, self.unbiased = momentum, eps, unbiased
+        self.momentum, self.eps, self.unbiased = float(momentum), float(eps), unbiased
 
     def forward(self, x):
         if not self.training:
+            x, _, _ = check_channels("batch_norm", x, self.gamma, self.beta, least=0)
             scale = self.gamma * Tensor((self.moving_var + self.eps) ** -0.5)  # (C,)
             return x * scale + (self.beta - scale * Tensor(self.moving_mean))
         y, mean, var = ops.batch_norm(x, self.gamma, self.beta, self.eps)
@@ -133,11 +137,11 @@ class Reshape(Module):
         self.shape = shape
 
     def forward(self, x):
-        return ops.reshape(x, (x.shape[0], *self.shape))
+        return ops.reshape(x, (len(x), *self.shape))
 
 
-class Flatten(Reshape):
+class Flatten(Module):
     """(N, H, W, C) -> (N, H*W*C), the channels fastest."""
 
-    def __init__(self):
-        super().__init__(-1)
+    def forward(self, x):
+        return ops.reshape(x, (len(x), math.prod(x.shape[1:])))

@@ -5,14 +5,14 @@ from nanogan.backend import copy_into, to_numpy
 
 
 class Module:
-    """A part of a network.  Tensors among its attributes are its parameters, modules its parts.
+    """A part of a network.  Tensors among its attributes are its parameters, modules its parts; lists of them are looked into.
     >>> class Scale(Module):
     ...     def __init__(self):
     ...         self.factor = Tensor(2.0, requires_grad=True)
     ...     def forward(self, x):
     ...         return x * self.factor
-    >>> Scale()(Tensor(3.0)).item(), [name for name, _ in Scale().named_parameters()]
-    (6.0, ['factor'])
+    >>> Scale()(Tensor(3.0)).item()
+    6.0
     """
 
     training = True
@@ -21,19 +21,24 @@ class Module:
     def __call__(self, *inputs):
         return self.forward(*inputs)
 
+    def attributes(self):
+        """(name, value) of every attribute, with lists and tuples opened: layers.0, layers.1, ..."""
+        for key, value in vars(self).items():
+            yield from ((f"{key}.{i}", v) for i, v in enumerate(value)) if isinstance(value, (list, tuple)) else [(key, value)]
+
     def modules(self, name=""):
         """(name, module) of every part, in order of definition, this one first."""
         yield name, self
-        for key, value in vars(self).items():
+        for key, value in self.attributes():
             if isinstance(value, Module):
                 yield from value.modules(f"{name}.{key}".lstrip("."))
 
     def named_state(self, prefix=""):
         """(name, tensor or array) of every parameter and statistic, in order of definition."""
-        for key, value in vars(self).items():
+        for key, value in self.attributes():
             if isinstance(value, Module):
                 yield from value.named_state(f"{prefix}{key}.")
-            elif isinstance(value, Tensor) or key in self.statistics:
+            elif (isinstance(value, Tensor) and value.node is None) or key in self.statistics:
                 yield prefix + key, value
 
     def named_parameters(self):
@@ -42,7 +47,7 @@ class Module:
 
     def parameters(self):
         """The tensors that training changes, a list in order of definition."""
-        return [value for _, value in self.named_parameters()]
+        return list({id(value): value for _, value in self.named_parameters()}.values())  # a layer used twice counts once
 
     def state_dict(self):
         """Parameters and moving statistics by name, as NumPy arrays (copies)."""
@@ -55,7 +60,7 @@ class Module:
     def astype(self, dtype):
         """Convert every parameter and statistic, to float64 for a gradient check, say; returns the module."""
         for _, module in self.modules():
-            for key, value in vars(module).items():
+            for key, value in module.attributes():
                 if isinstance(value, Tensor):
                     value.data = value.data.astype(dtype)
                 elif key in module.statistics:
@@ -77,6 +82,8 @@ class Sequential(Module):
     """Layers one after the other, named after their kind: dense_1, leakyrelu_1, dense_2, ..."""
 
     def __init__(self, *layers):
+        if wrong := [layer for layer in layers if not isinstance(layer, Module)]:
+            raise TypeError(f"Sequential: {wrong[0]!r:.80} is no layer; write nn.ReLU(), not nn.ReLU or ops.relu, and Sequential(*layers) for a list")
         kinds = [type(layer).__name__.lower() for layer in layers]
         for i, layer in enumerate(layers):
             setattr(self, f"{kinds[i]}_{kinds[: i + 1].count(kinds[i])}", layer)

@@ -1,8 +1,4 @@
-"""Floor 2: the differentiable operations, one family a file.
-
-Every one is differentiable at every order, because every backward is written in operations.  Inputs
-may be tensors or arrays, of one dtype.
-"""
+"""Floor 2: the operations, one family a file; differentiable at every order, since every backward is made of operations."""
 
 from nanogan.ops.activation import dropout, leaky_relu, relu, sigmoid, softplus, tanh
 from nanogan.ops.arithmetic import abs, add, divide, exp, log, maximum, multiply, negative, power, sqrt, subtract

@@ -5,10 +5,7 @@ from nanogan.backend import kernels, random, xp
 
 
 class Gate(Light):
-    """x times ``on`` where ``mask`` is true, times ``off`` elsewhere.
-
-    With its mask fixed it is linear, and its own transpose.
-    """
+    """x times ``on`` where ``mask`` is true, times ``off`` elsewhere.  With its mask fixed it is its own transpose."""
 
     def forward(self, x):
         return kernels.gate(x, self.mask, self.on, self.off)
@@ -62,7 +59,7 @@ def leaky_relu(x, slope=0.2):
     Tensor([-0.5  2. ], float32)
     """
     x = as_tensor(x)
-    return Gate(mask=x.data > 0, on=1.0, off=slope)(x)
+    return Gate(mask=~(x.data <= 0), on=1.0, off=slope)(x)  # NaN stays NaN
 
 
 def sigmoid(x):

@@ -1,9 +1,4 @@
-"""Arithmetic, entry by entry, with broadcasting; and the operators of ``Tensor``.
-
-    y = ops.exp(-x) * 2 + 1               # the same as ops.add(ops.multiply(...), 1)
-
-A Python number takes part as itself, never as an array: so float32 * 0.5 stays float32.
-"""
+"""Arithmetic, entry by entry, with broadcasting; and the operators of ``Tensor``."""
 
 from nanogan.autograd import Add, Function, Light, Tensor, as_tensor, operand
 from nanogan.backend import xp

@@ -1,8 +1,5 @@
 """Convolution, its two transposes, and the columns beneath them.
 
-    y = ops.conv2d(x, w, b, stride=2, padding="same")             # (8, 28, 28, 1) -> (8, 14, 14, 64)
-    x = ops.conv_transpose2d(y, w, stride=2, padding="same")      # (8, 14, 14, 64) -> (8, 28, 28, 1)
-
 conv2d is bilinear in x and w.  So it has two transposes, in x (``ConvTranspose2D``) and in w
 (``Conv2DWeightGrad``), and the gradient of any of the three is made of the other two: they are closed
 under differentiation, and no order needs a fourth.  (Sizes: Dumoulin & Visin 2016, chapter 4.)
@@ -10,16 +7,17 @@ under differentiation, and no order needs a fourth.  (Sizes: Dumoulin & Visin 20
 padding: "valid", "same" (TensorFlow's), an int, or ((top, bottom), (left, right)); kernel, stride: an int or a pair.
 """
 
+import math
 from numbers import Integral
 
 from nanogan.autograd import Function, Light, as_tensor
 from nanogan.backend import ShapeError, kernels
-from nanogan.backend.reference import output_size as windows_in
+from nanogan.backend.reference import windows_in
 from nanogan.ops.linear import add_bias
 
 
 class Conv2D(Function):
-    """(x, w) -> y.  ``windows``, here and below, is (kernel, stride, pads), each a pair."""
+    """(x, w) -> y.  ``windows``, here and below, is (kernel, stride, pads), as pairs."""
 
     def forward(self, x, w):
         return kernels.conv2d(x, w, *self.windows[1:])
@@ -85,7 +83,11 @@ def col2im(columns, shape, kernel, stride=1, padding="valid"):
     >>> col2im(Tensor([[1.0, 1.0], [1.0, 1.0]]), (1, 1, 3, 1), (1, 2)).numpy().ravel()
     array([1., 2., 1.], dtype=float32)
     """
-    return Col2Im(windows=_windows("col2im", shape, kernel, stride, padding), shape=shape)(columns)
+    columns, windows = as_tensor(columns), _windows("col2im", shape, kernel, stride, padding)
+    needed = shape[0] * math.prod(windows_in(shape[1:3], *windows)), math.prod(windows[0]) * shape[3]
+    if columns.shape != needed:
+        raise ShapeError(f"col2im: columns {columns.shape} for images {shape}, which need {needed}")
+    return Col2Im(windows=windows, shape=tuple(shape))(columns)
 
 
 def conv2d(x, w, b=None, stride=1, padding="valid"):
@@ -117,8 +119,9 @@ def conv_transpose2d(x, w, b=None, stride=1, padding="valid", output_size=None):
     shape = (len(x), *size, w.shape[2])
     windows = _windows("conv_transpose2d", shape, kernel, stride, padding)
     if windows_in(size, *windows) != small:
-        raise ShapeError(f"conv_transpose2d: an output of size {size} shrinks to {windows_in(size, *windows)} under conv2d, not to {small} "
-                         f"(x {x.shape}, w {w.shape}, stride {stride}, padding {padding!r})")  # fmt: skip
+        raise ShapeError(
+            f"conv_transpose2d: an output of size {size} shrinks to {windows_in(size, *windows)}, not to {small} (x {x.shape}, w {w.shape})"
+        )
     return add_bias("conv_transpose2d", ConvTranspose2D(windows=windows, shape=shape)(x, w), b)
 
 

@@ -12,9 +12,7 @@ from nanogan.ops.reduction import mean, sum
 
 
 def sigmoid_bce(logits, targets, reduction="mean"):
-    """Binary cross-entropy of sigmoid(logits), computed from the logits, so that it never saturates.
-
-    At logit -50 and target 1 the gradient is -1; through a rounded or clipped sigmoid it would be lost.
+    """Binary cross-entropy of sigmoid(logits), from the logits, so that no gradient is lost to a rounded sigmoid.
     >>> x = Tensor([-50.0], requires_grad=True)
     >>> sigmoid_bce(x, 1).backward(); x.grad
     array([-1.], dtype=float32)
@@ -31,7 +29,7 @@ def binary_cross_entropy(probabilities, targets, reduction="mean", clip=1e-7):
     """
     p, t = _pair("binary_cross_entropy", probabilities, targets)
     if clip:
-        clipped = xp.clip(p.data, clip, 1 - clip)
+        clipped = xp.clip(p.data, float(clip), 1 - float(clip))
         inside = (clipped == p.data).astype(p.dtype)
         p = p * Tensor(inside) + clipped * (1 - inside)
     if isinstance(t, float) and t in (0, 1):  # 0 times an infinite log would be NaN

@@ -7,10 +7,8 @@ from nanogan.ops.reduction import mean, sum, var
 
 
 class BatchNorm(Function):
-    """(x, gamma, beta) -> y.
-
-    Mean and variance depend on x, and a gradient of this gradient must see that: ``backward`` computes
-    them anew, as tensors.  Where nobody differentiates again, ``backward_fused`` takes them as they are.
+    """(x, gamma, beta) -> y.  Mean and variance depend on x, and a gradient of this gradient must see that: ``backward``
+    computes them anew, as tensors.  Where nobody differentiates again, ``backward_fused`` takes them as they are.
     """
 
     def forward(self, x, gamma, beta):
@@ -41,10 +39,10 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     >>> y.numpy().ravel(), mean.item(), var.item()
     (array([-1.,  1.], dtype=float32), 2.0, 1.0)
     """
-    x, gamma, beta = _check("batch_norm", x, gamma, beta)
+    x, gamma, beta = check_channels("batch_norm", x, gamma, beta)
     normalise = BatchNorm(eps=eps)
     y = normalise(x, gamma, beta)
-    return y, normalise.mean, normalise.var
+    return y, normalise.mean.copy(), normalise.var.copy()
 
 
 def layer_norm(x, gamma, beta, eps=1e-5):
@@ -53,15 +51,15 @@ def layer_norm(x, gamma, beta, eps=1e-5):
     x: (N, ..., C).  gamma, beta: (C,).  Returns a tensor of x's shape.  No sample sees another, so it
     is what to use in a critic under a gradient penalty (Ba et al. 2016; Gulrajani et al. 2017, section 4).
     """
-    x, gamma, beta = _check("layer_norm", x, gamma, beta)
+    x, gamma, beta = check_channels("layer_norm", x, gamma, beta)
     axes = tuple(range(1, x.ndim))
     return (x - mean(x, axes, keepdims=True)) / sqrt(var(x, axes, keepdims=True) + eps) * gamma + beta
 
 
-def _check(name, x, gamma, beta):
+def check_channels(name, x, gamma, beta, least=1):
     x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
     if x.ndim < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
         raise ShapeError(f"{name}: x {x.shape} needs gamma and beta of one entry per channel, not {gamma.shape} and {beta.shape}")
-    if x.size == 0:
+    if x.size < least:
         raise ShapeError(f"{name}: x {x.shape} is empty and has no mean")
     return x, gamma, beta

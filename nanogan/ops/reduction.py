@@ -1,7 +1,4 @@
-"""Sums over axes and what follows from them: mean, variance, maximum, norm.
-
-axis: None for all, an int, or a tuple; keepdims: leave axes of length 1 behind.
-"""
+"""Reductions over ``axis`` (None for all, an int, or a tuple); keepdims: leave axes of length 1 behind."""
 
 import math
 from numbers import Integral

@@ -28,6 +28,7 @@ def summary(model, input_shape):
     """
     leaves = [(name, part) for name, part in model.modules() if not any(isinstance(v, Module) for v in vars(part).values())]
     modes = [(part, part.training) for _, part in model.modules()]
+    dtype = next((p.dtype for p in model.parameters()), xp.float32)
     shapes = {}  # by id of the layer, filled in as the batch passes through
 
     def watched(part, its_own):
@@ -42,7 +43,7 @@ def summary(model, input_shape):
         part.forward = watched(part, part.forward)
     try:
         with no_grad():
-            model.eval()(xp.zeros((1, *input_shape), dtype=xp.float32))
+            model.eval()(xp.zeros((1, *input_shape), dtype=dtype))
     finally:
         for part, training in modes:
             part.training = training

@@ -223,7 +223,7 @@ class ForeignArray:
 
 
 def test_an_array_on_a_gpu_is_not_copied_in_silence():
-    with pytest.raises(ng.DTypeError, match="lies on a GPU and is no array of the backend numpy; copy it to the host first"):
+    with pytest.raises(ng.DTypeError, match="lies on a GPU and is no array of numpy; copy it to the host first"):
         ng.asarray(ForeignArray())
     with pytest.raises(ng.DTypeError):
         ng.Tensor(ForeignArray())
