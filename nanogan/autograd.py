@@ -47,7 +47,7 @@ class Tensor:
     __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad")
     __array_ufunc__ = None  # array * tensor asks the tensor
 
-    def __init__(self, data, requires_grad=False):
+    def __init__(self, data, requires_grad: bool = False):
         self.data = asarray(data)
         if requires_grad and self.data.dtype.kind != "f":
             raise DTypeError(f"Tensor: {self.data.dtype} cannot require gradients; convert it to float32 first")
@@ -77,7 +77,7 @@ class Tensor:
         """The values as a NumPy array on the host."""
         return to_numpy(self.data)
 
-    def item(self):
+    def item(self) -> float:
         """The value of a tensor of one element, as a Python number; this waits for the device."""
         return self.data.item()
 
@@ -102,7 +102,7 @@ class Tensor:
         return f"Tensor({self.data}, {self.dtype}{history})"
 
 
-def as_tensor(x):
+def as_tensor(x) -> Tensor:
     """``x`` itself if it is a tensor, else a tensor around it."""
     return x if isinstance(x, Tensor) else Tensor(x)
 
@@ -228,7 +228,7 @@ class BroadcastTo(Light):
         return (SumTo(shape=self.inputs[0].shape)(grad),)
 
 
-def grad(output, inputs, grad_output=None, create_graph=False, strict=False):
+def grad(output: Tensor, inputs, grad_output=None, create_graph: bool = False, strict: bool = False) -> Tensor | list[Tensor]:
     """The gradient of ``output`` with respect to ``inputs``: a tensor for a tensor, a list for a list.
 
     output: a scalar, or of any shape if ``grad_output``, what flows in, has the same.

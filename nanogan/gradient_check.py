@@ -22,7 +22,7 @@ class GradcheckError(AssertionError):
 Report = collections.namedtuple("Report", "operation error step derivatives")
 
 
-def gradcheck(fn, inputs, name=None, directional=False, seed=0, step=1e-5, rtol=1e-6, atol=1e-9):
+def gradcheck(fn, inputs, name=None, directional=False, seed: int = 0, step: float = 1e-5, rtol: float = 1e-6, atol: float = 1e-9) -> Report:
     """Check the first derivatives of ``fn``, tensors to one tensor or several, at ``inputs``; returns a Report.
 
     inputs: arrays or tensors, copied as float64; integer ones are passed on as they are.  directional:
@@ -63,7 +63,7 @@ def gradcheck(fn, inputs, name=None, directional=False, seed=0, step=1e-5, rtol=
     return Report(name, max(errors, default=0.0), step, len(errors))
 
 
-def gradgradcheck(fn, inputs, name=None, seed=0, **options):
+def gradgradcheck(fn, inputs, name=None, seed: int = 0, **options) -> Report:
     """Check the second derivatives, in the inputs and in what flows in; otherwise as ``gradcheck``.
     >>> gradgradcheck(lambda x: x * x * x, [[1.0, 2.0]]).derivatives
     4

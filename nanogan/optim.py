@@ -20,7 +20,7 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: needs a list of tensors, such as net.parameters(), not {self.params!r:.60}")
         self.state = {slot: [xp.zeros_like(p.data) for p in self.params] for slot in self.slots}
 
-    def step(self, grads=None):
+    def step(self, grads=None) -> None:
         """Update every parameter.  grads: tensors or arrays in the order of params; by default each ``.grad``."""
         grads = [p.grad for p in self.params] if grads is None else [g.data if isinstance(g, Tensor) else g for g in grads]
         if len(grads) != len(self.params):
@@ -33,7 +33,7 @@ class Optimizer:
         for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
             self.update(p.data, g, *(self.state[slot][i] for slot in self.slots))
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget every ``.grad``."""
         for p in self.params:
             p.grad = None
@@ -41,11 +41,11 @@ class Optimizer:
     def _arrays(self):
         return {f"{slot}.{i}": array for slot, arrays in self.state.items() for i, array in enumerate(arrays)}
 
-    def state_dict(self):
+    def state_dict(self) -> dict:
         """Slots and step counter by name, as NumPy arrays (copies)."""
         return {name: to_numpy(array).copy() for name, array in self._arrays().items()} | {"steps": to_numpy([self.counter.steps])}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict) -> None:
         """Write ``state`` into the slots; names and shapes must agree exactly, or nothing is written."""
         steps = xp.zeros(1, dtype=xp.int64)
         copy_into(self._arrays() | {"steps": steps}, state)
@@ -55,7 +55,7 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent: velocity = momentum * velocity + g;  p -= lr * velocity."""
 
-    def __init__(self, params, lr, momentum=0.0):
+    def __init__(self, params, lr: float, momentum: float = 0.0):
         self.lr, self.momentum, self.slots = lr, momentum, ("velocity",) if momentum else ()
         super().__init__(params)
 

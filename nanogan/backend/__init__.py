@@ -30,7 +30,7 @@ class use:
     'numpy'
     """
 
-    def __init__(self, name, kernels="fast"):
+    def __init__(self, name: str, kernels: str = "fast"):
         if name not in ("numpy", "cupy", "auto") or kernels not in ("fast", "reference"):
             raise BackendError(f"use: no backend {name!r} with kernels {kernels!r}; choose numpy, cupy or auto, and fast or reference")
         problem = None if name == "numpy" else gpu_problem()
@@ -51,6 +51,6 @@ class use:
             switch.select(*modules)
 
 
-def backend_name():
+def backend_name() -> str:
     """The backend in use: "numpy" or "cupy"."""
     return xp.modules[0].__name__

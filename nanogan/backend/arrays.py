@@ -43,13 +43,13 @@ def asarray(data):
     return xp.asarray(data)
 
 
-def to_numpy(array):
+def to_numpy(array) -> numpy.ndarray:
     """``array`` (of either backend, or a tensor) as a NumPy array on the host; this waits for the device."""
     array = array.data if hasattr(array, "requires_grad") else array  # (a CuPy array has a .data too, a pointer)
     return array.get() if hasattr(array, "get") else numpy.asarray(array)
 
 
-def copy_into(arrays, values):
+def copy_into(arrays: dict, values: dict) -> None:
     """Write ``values`` (by name, on the host) into the existing ``arrays`` (by name), or raise and write nothing."""
     if missing := sorted(arrays.keys() - values.keys()):
         raise NanoganError(f"the state lacks {', '.join(missing)}")

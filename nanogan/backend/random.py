@@ -10,13 +10,13 @@ from nanogan.backend.arrays import asarray, xp
 _stream = numpy.random.default_rng()
 
 
-def seed(n):
+def seed(n: int) -> None:
     """Start the random stream anew at ``n``: weights, noise, shuffles and dropout keys follow from it."""
     global _stream
     _stream = numpy.random.default_rng(n)
 
 
-def stream():
+def stream() -> numpy.random.Generator:
     """The ``numpy.random.Generator`` behind it all, for shuffles and indices on the host."""
     return _stream
 

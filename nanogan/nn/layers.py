@@ -22,7 +22,7 @@ def _filled(features, value=0):
 class Dense(Module):
     """(N, in_features) -> (N, out_features): x @ weight + bias, weight (in, out)."""
 
-    def __init__(self, in_features, out_features, bias=True, init=initialisers.glorot_uniform):
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, init=initialisers.glorot_uniform):
         self.weight = _weight(init((in_features, out_features)))
         self.bias = _weight(_filled(out_features)) if bias else None
 
@@ -63,7 +63,7 @@ class BatchNorm(Module):
 
     statistics = ("moving_mean", "moving_var")
 
-    def __init__(self, features, momentum=0.9, eps=1e-5, unbiased=False):
+    def __init__(self, features: int, momentum: float = 0.9, eps: float = 1e-5, unbiased: bool = False):
         self.gamma, self.beta = _weight(_filled(features, 1)), _weight(_filled(features))
         self.moving_mean, self.moving_var = _filled(features), _filled(features, 1)
         self.momentum, self.eps, self.unbiased = float(momentum), float(eps), unbiased
@@ -85,7 +85,7 @@ class BatchNorm(Module):
 class LayerNorm(Module):
     """Normalise each sample over all its entries, then scale and shift each channel: the same in both modes."""
 
-    def __init__(self, features, eps=1e-5):
+    def __init__(self, features: int, eps: float = 1e-5):
         self.gamma, self.beta, self.eps = _weight(_filled(features, 1)), _weight(_filled(features)), eps
 
     def forward(self, x):
@@ -95,7 +95,7 @@ class LayerNorm(Module):
 class LeakyReLU(Module):
     """x where x > 0, slope * x elsewhere."""
 
-    def __init__(self, slope=0.2):
+    def __init__(self, slope: float = 0.2):
         self.slope = slope
 
     def forward(self, x):
@@ -123,7 +123,7 @@ class Tanh(Module):
 class Dropout(Module):
     """In training, entries set to 0 with probability ``rate``, the others divided by 1 - rate."""
 
-    def __init__(self, rate=0.5):
+    def __init__(self, rate: float = 0.5):
         self.rate = rate
 
     def forward(self, x):
@@ -133,7 +133,7 @@ class Dropout(Module):
 class Reshape(Module):
     """(N, ...) -> (N, *shape)."""
 
-    def __init__(self, *shape):
+    def __init__(self, *shape: int):
         self.shape = shape
 
     def forward(self, x):

@@ -41,19 +41,19 @@ class Module:
             elif (isinstance(value, Tensor) and value.node is None) or key in self.statistics:
                 yield prefix + key, value
 
-    def named_parameters(self):
+    def named_parameters(self) -> list[tuple[str, Tensor]]:
         """(name, tensor) pairs, a list in order of definition."""
         return [(name, value) for name, value in self.named_state() if isinstance(value, Tensor)]
 
-    def parameters(self):
+    def parameters(self) -> list[Tensor]:
         """The tensors that training changes, a list in order of definition."""
         return list({id(value): value for _, value in self.named_parameters()}.values())  # a layer used twice counts once
 
-    def state_dict(self):
+    def state_dict(self) -> dict:
         """Parameters and moving statistics by name, as NumPy arrays (copies)."""
         return {name: to_numpy(value).copy() for name, value in self.named_state()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict) -> None:
         """Write ``state`` into the existing arrays; names and shapes must agree exactly, or nothing is written."""
         copy_into({name: value.data if isinstance(value, Tensor) else value for name, value in self.named_state()}, state)
 
@@ -67,7 +67,7 @@ class Module:
                     setattr(module, key, value.astype(dtype))
         return self
 
-    def train(self, training=True):
+    def train(self, training: bool = True):
         """Training mode: batch statistics, dropout on.  Returns the module."""
         for _, module in self.modules():
             module.training = training

@@ -1,6 +1,6 @@
 """Activations and dropout."""
 
-from nanogan.autograd import Function, Light, as_tensor
+from nanogan.autograd import Function, Light, Tensor, as_tensor
 from nanogan.backend import kernels, random, xp
 
 
@@ -48,12 +48,12 @@ class SigmoidBCE(Function):
         return (grad * (sigmoid(self.inputs[0]) - self.targets),)
 
 
-def relu(x):
+def relu(x) -> Tensor:
     """max(x, 0); the derivative at 0 is 0."""
     return leaky_relu(x, 0.0)
 
 
-def leaky_relu(x, slope=0.2):
+def leaky_relu(x, slope: float = 0.2) -> Tensor:
     """x where x > 0, slope * x elsewhere; the derivative at 0 is ``slope`` (Maas et al. 2013).
     >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
     Tensor([-0.5  2. ], float32)
@@ -62,22 +62,22 @@ def leaky_relu(x, slope=0.2):
     return Gate(mask=~(x.data <= 0), on=1.0, off=slope)(x)  # NaN stays NaN
 
 
-def sigmoid(x):
+def sigmoid(x) -> Tensor:
     """1 / (1 + exp(-x)), without overflow at either end."""
     return Sigmoid()(x)
 
 
-def tanh(x):
+def tanh(x) -> Tensor:
     """The hyperbolic tangent."""
     return Tanh()(x)
 
 
-def softplus(x):
+def softplus(x) -> Tensor:
     """log(1 + exp(x)) without overflow: the cross-entropy of the logit x against the label 0."""
     return SigmoidBCE(targets=0.0)(x)
 
 
-def dropout(x, rate=0.5, training=True, key=None):
+def dropout(x, rate: float = 0.5, training: bool = True, key: int | None = None) -> Tensor:
     """Entries set to 0 with probability ``rate``, the others divided by 1 - rate (Srivastava et al. 2014).
 
     training: False returns x as it is.  key: an integer that fixes the mask; by default the random

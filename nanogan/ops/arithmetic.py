@@ -58,34 +58,34 @@ class Maximum(Light):
         return grad * Tensor(self.a_wins), grad * Tensor(1 - self.a_wins)
 
 
-def add(a, b):
+def add(a, b) -> Tensor:
     """a + b, broadcasting."""
     return Add()(a, b)
 
 
-def subtract(a, b):
+def subtract(a, b) -> Tensor:
     """a - b, broadcasting."""
     return Add()(a, negative(b))
 
 
-def multiply(a, b):
+def multiply(a, b) -> Tensor:
     """a * b, entry by entry, broadcasting."""
     return Multiply()(a, b)
 
 
-def divide(a, b):
+def divide(a, b) -> Tensor:
     """a / b, broadcasting: a times b to the power -1."""
     b = operand(b)
     return Multiply()(a, power(b, -1) if isinstance(b, Tensor) else 1 / b)
 
 
-def negative(x):
+def negative(x) -> Tensor:
     """-x."""
     x = operand(x)
     return Multiply()(x, -1) if isinstance(x, Tensor) else -x
 
 
-def power(x, exponent):
+def power(x, exponent) -> Tensor:
     """x to a power; ``exponent`` is a number (TypeError otherwise).  At exponent 0 the derivative is 0.
     >>> power(Tensor([2.0, 3.0]), 2)
     Tensor([4. 9.], float32)
@@ -96,28 +96,28 @@ def power(x, exponent):
     return as_tensor(x) if exponent == 1 else Power(n=exponent)(x)
 
 
-def exp(x):
+def exp(x) -> Tensor:
     """e to the x."""
     return Exp()(x)
 
 
-def log(x):
+def log(x) -> Tensor:
     """The natural logarithm; of 0 it is -inf, with NumPy's warning."""
     return Log()(x)
 
 
-def sqrt(x):
+def sqrt(x) -> Tensor:
     """The square root.  Its derivative at 0 is infinite: for a length, use ``norm``, which is safe there."""
     return power(x, 0.5)
 
 
-def abs(x):
+def abs(x) -> Tensor:
     """|x|; the derivative at 0 is 0."""
     x = as_tensor(x)
     return x * Tensor(xp.sign(x.data))
 
 
-def maximum(a, b):
+def maximum(a, b) -> Tensor:
     """The larger of a and b, broadcasting; where they are equal, each gets half of the gradient."""
     return Maximum()(a, b)
 

@@ -10,7 +10,7 @@ padding: "valid", "same" (TensorFlow's), an int, or ((top, bottom), (left, right
 import math
 from numbers import Integral
 
-from nanogan.autograd import Function, Light, as_tensor
+from nanogan.autograd import Function, Light, Tensor, as_tensor
 from nanogan.backend import ShapeError, kernels
 from nanogan.backend.reference import windows_in
 from nanogan.ops.linear import add_bias
@@ -72,13 +72,13 @@ class Col2Im(Light):
         return (Im2Col(windows=self.windows)(grad),)
 
 
-def im2col(x, kernel, stride=1, padding="valid"):
+def im2col(x, kernel, stride=1, padding="valid") -> Tensor:
     """Every window of the images as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C)."""
     x = as_tensor(x)
     return Im2Col(windows=_windows("im2col", x.shape, kernel, stride, padding))(x)
 
 
-def col2im(columns, shape, kernel, stride=1, padding="valid"):
+def col2im(columns, shape, kernel, stride=1, padding="valid") -> Tensor:
     """The transpose of im2col: (N*OH*OW, KH*KW*C) -> ``shape`` = (N, H, W, C), overlaps added up.
     >>> col2im(Tensor([[1.0, 1.0], [1.0, 1.0]]), (1, 1, 3, 1), (1, 2)).numpy().ravel()
     array([1., 2., 1.], dtype=float32)
@@ -90,7 +90,7 @@ def col2im(columns, shape, kernel, stride=1, padding="valid"):
     return Col2Im(windows=windows, shape=tuple(shape))(columns)
 
 
-def conv2d(x, w, b=None, stride=1, padding="valid"):
+def conv2d(x, w, b=None, stride=1, padding="valid") -> Tensor:
     """Convolution (strictly, cross-correlation): (N, H, W, C) with w (KH, KW, C, O) and b (O,) -> (N, OH, OW, O).
     >>> conv2d(xp.ones((1, 28, 28, 1)), xp.ones((5, 5, 1, 64)), stride=2, padding="same").shape
     (1, 14, 14, 64)
@@ -100,7 +100,7 @@ def conv2d(x, w, b=None, stride=1, padding="valid"):
     return add_bias("conv2d", y, b)
 
 
-def conv_transpose2d(x, w, b=None, stride=1, padding="valid", output_size=None):
+def conv_transpose2d(x, w, b=None, stride=1, padding="valid", output_size=None) -> Tensor:
     """Transposed convolution: the transpose, as a linear map, of conv2d with the same ``w``.
 
     x: (N, H, W, C).  w: (KH, KW, O, C).  b: (O,) or None.  Returns (N, OH, OW, O).

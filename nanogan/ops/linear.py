@@ -20,7 +20,7 @@ def _swap(x):
     return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))  # (..., M, N) -> (..., N, M)
 
 
-def matmul(a, b):
+def matmul(a, b) -> Tensor:
     """(..., M, K) @ (..., K, N) -> (..., M, N); axes in front broadcast.  Both have at least two axes."""
     a, b = as_tensor(a), as_tensor(b)
     if min(a.ndim, b.ndim) < 2:
@@ -28,7 +28,7 @@ def matmul(a, b):
     return Matmul()(a, b)
 
 
-def dense(x, w, b=None):
+def dense(x, w, b=None) -> Tensor:
     """x @ w + b: (N, in) @ (in, out) + (out,) -> (N, out)."""
     x, w = as_tensor(x), as_tensor(w)
     if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[0]:
@@ -36,7 +36,7 @@ def dense(x, w, b=None):
     return add_bias("dense", Matmul()(x, w), b)
 
 
-def add_bias(name, y, b):
+def add_bias(name, y, b) -> Tensor:
     """y + b for one bias per feature, the last axis of y; y for b None."""
     if b is not None and as_tensor(b).shape != y.shape[-1:]:
         raise ShapeError(f"{name}: a bias of shape {as_tensor(b).shape} for an output {y.shape}, which needs {y.shape[-1:]}")

@@ -11,7 +11,7 @@ from nanogan.ops.arithmetic import exp, log
 from nanogan.ops.reduction import mean, sum
 
 
-def sigmoid_bce(logits, targets, reduction="mean"):
+def sigmoid_bce(logits, targets, reduction: str = "mean") -> Tensor:
     """Binary cross-entropy of sigmoid(logits), from the logits, so that no gradient is lost to a rounded sigmoid.
     >>> x = Tensor([-50.0], requires_grad=True)
     >>> sigmoid_bce(x, 1).backward(); x.grad
@@ -21,7 +21,7 @@ def sigmoid_bce(logits, targets, reduction="mean"):
     return _reduce("sigmoid_bce", SigmoidBCE(targets=targets)(logits), reduction)
 
 
-def binary_cross_entropy(probabilities, targets, reduction="mean", clip=1e-7):
+def binary_cross_entropy(probabilities, targets, reduction: str = "mean", clip: float = 1e-7) -> Tensor:
     """-(t log p + (1 - t) log(1 - p)) from probabilities, as a network that ends in a sigmoid gives them.
 
     clip: p is kept within [clip, 1 - clip], and beyond has no gradient, as in Keras; 0 leaves p as it
@@ -37,19 +37,19 @@ def binary_cross_entropy(probabilities, targets, reduction="mean", clip=1e-7):
     return _reduce("binary_cross_entropy", -(log(p) * t + log(1 - p) * (1 - t)), reduction)
 
 
-def mse(predictions, targets, reduction="mean"):
+def mse(predictions, targets, reduction: str = "mean") -> Tensor:
     """The squared error (p - t)**2."""
     p, t = _pair("mse", predictions, targets)
     return _reduce("mse", (p - t) ** 2, reduction)
 
 
-def poisson(predictions, targets, reduction="mean"):
+def poisson(predictions, targets, reduction: str = "mean") -> Tensor:
     """p - t log(p + 1e-7): the negative log-likelihood of counts t under Poisson(p), in Keras's form."""
     p, t = _pair("poisson", predictions, targets)
     return _reduce("poisson", p - log(p + 1e-7) * t, reduction)
 
 
-def softmax_cross_entropy(logits, labels, reduction="mean"):
+def softmax_cross_entropy(logits, labels, reduction: str = "mean") -> Tensor:
     """-log softmax(logits)[label]: logits (N, K), labels (N,) integers in 0 .. K-1."""
     logits, labels = as_tensor(logits), as_tensor(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:

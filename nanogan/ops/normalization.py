@@ -1,6 +1,6 @@
 """Batch normalisation, over all axes but the last, and layer normalisation, over all axes but the first."""
 
-from nanogan.autograd import Function, as_tensor
+from nanogan.autograd import Function, Tensor, as_tensor
 from nanogan.backend import ShapeError, kernels
 from nanogan.ops.arithmetic import sqrt
 from nanogan.ops.reduction import mean, sum, var
@@ -30,7 +30,7 @@ class BatchNorm(Function):
         return kernels.batch_norm_grad(grad, x.data, gamma.data, self.mean, self.var, self.eps)
 
 
-def batch_norm(x, gamma, beta, eps=1e-5):
+def batch_norm(x, gamma, beta, eps: float = 1e-5) -> tuple:
     """Normalise each channel over the batch: y = gamma * (x - mean) / sqrt(var + eps) + beta.
 
     x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and biased
@@ -45,7 +45,7 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     return y, normalise.mean.copy(), normalise.var.copy()
 
 
-def layer_norm(x, gamma, beta, eps=1e-5):
+def layer_norm(x, gamma, beta, eps: float = 1e-5) -> Tensor:
     """Normalise each sample over all its entries, then scale and shift each channel.
 
     x: (N, ..., C).  gamma, beta: (C,).  Returns a tensor of x's shape.  No sample sees another, so it

@@ -22,7 +22,7 @@ class Max(Light):
         return (grad * Tensor(self.share),)
 
 
-def sum(x, axis=None, keepdims=False):
+def sum(x, axis=None, keepdims: bool = False) -> Tensor:
     """The sum over ``axis``."""
     x = as_tensor(x)
     axes = _axes("sum", axis, x.shape)
@@ -30,21 +30,21 @@ def sum(x, axis=None, keepdims=False):
     return total if keepdims else _drop(total, axes)
 
 
-def mean(x, axis=None, keepdims=False):
+def mean(x, axis=None, keepdims: bool = False) -> Tensor:
     """The mean over ``axis``; ShapeError where there is nothing to average."""
     x = as_tensor(x)
     count = math.prod(x.shape[a] for a in _axes("mean", axis, x.shape, least=1))
     return sum(x, axis, keepdims) * (1 / count)
 
 
-def var(x, axis=None, keepdims=False):
+def var(x, axis=None, keepdims: bool = False) -> Tensor:
     """The biased variance over ``axis``: the mean squared distance from the mean."""
     x = as_tensor(x)
     centred = x - mean(x, axis, keepdims=True)
     return mean(centred * centred, axis, keepdims)
 
 
-def max(x, axis=None, keepdims=False):
+def max(x, axis=None, keepdims: bool = False) -> Tensor:
     """The maximum over ``axis``; where several entries share it, they share the gradient equally."""
     x = as_tensor(x)
     axes = _axes("max", axis, x.shape, least=1)
@@ -52,7 +52,7 @@ def max(x, axis=None, keepdims=False):
     return top if keepdims else _drop(top, axes)
 
 
-def norm(x, axis=None, keepdims=False):
+def norm(x, axis=None, keepdims: bool = False) -> Tensor:
     """The Euclidean length over ``axis``, with all derivatives 0 where x is 0.
 
     A plain sqrt(sum(x**2)) has the derivative 0/0 at 0: a gradient penalty then turns into NaN.  For any

@@ -64,7 +64,7 @@ class Concatenate(Light):
         return tuple(cuts)
 
 
-def reshape(x, shape):
+def reshape(x, shape) -> Tensor:
     """x under another ``shape`` of as many entries; one length may be -1.
     >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
     (2, 2)
@@ -73,24 +73,24 @@ def reshape(x, shape):
     return x if shape == x.shape else Reshape(shape=shape)(x)
 
 
-def transpose(x, axes=None):
+def transpose(x, axes=None) -> Tensor:
     """x with its axes in the order ``axes`` (None: reversed), as ``numpy.transpose``."""
     x = as_tensor(x)
     return Transpose(axes=tuple(range(x.ndim))[::-1] if axes is None else tuple(a % x.ndim for a in axes))(x)
 
 
-def broadcast_to(x, shape):
+def broadcast_to(x, shape) -> Tensor:
     """x repeated along axes of length 1 and new axes in front, until it has ``shape``."""
     x = as_tensor(x)
     return x if shape == x.shape else BroadcastTo(shape=tuple(shape))(x)
 
 
-def concatenate(tensors, axis=0):
+def concatenate(tensors, axis=0) -> Tensor:
     """Tensors end to end along ``axis``; their other lengths must agree."""
     return Concatenate(axis=axis)(*tensors)
 
 
-def getitem(x, index):
+def getitem(x, index) -> Tensor:
     """x[index]: slices, integers, None, or arrays of integers or booleans, as in NumPy.
     >>> getitem(Tensor([1.0, 2.0, 3.0]), slice(1, None))
     Tensor([2. 3.], float32)
@@ -102,7 +102,7 @@ def getitem(x, index):
     return GetItem(index=index)(x)
 
 
-def pad(x, widths):
+def pad(x, widths) -> Tensor:
     """Zeros around x: ``widths`` is (before, after) for each axis.
     >>> pad(Tensor([1.0]), [(1, 2)])
     Tensor([0. 1. 0. 0.], float32)
