@@ -144,7 +144,7 @@ def get(name):
     32
     """
     if name not in RECIPES:
-        near = difflib.get_close_matches(str(name).lower(), RECIPES, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(name).lower(), RECIPES, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}? " if near else ""
         raise NanoganError(f"no recipe {name!r}; {hint}the recipes are {', '.join(RECIPES)}")
     make = RECIPES[name]

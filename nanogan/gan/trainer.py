@@ -115,7 +115,7 @@ class Trainer:
         bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress, dynamic_ncols=True, mininterval=0.5)
         meter, shown = Meter(), 0.0
         try:
-            with bar:
+            with bar, numpy.errstate(all="ignore"):  # losses that overflow are told of in one line, below
                 while self.steps < total_steps:
                     meter.add(self.step(), self.in_batch)
                     bar.update()
@@ -164,14 +164,14 @@ class Meter:
 
 def _in_words(measures, rate):
     d_loss, g_loss, d_real, d_fake, *_ = (float(m) for m in measures)
-    return f"D loss {d_loss:.3f}, G loss {g_loss:.3f}, D(x) {d_real:.2f}, D(G(z)) {d_fake:.2f}, {rate:,.0f} images/s"
+    return f"D {d_loss:.3f} G {g_loss:.3f} D(x) {d_real:.2f} D(G(z)) {d_fake:.2f} {rate:,.0f}/s"
 
 
 class Run:
     """The folder of a run.  Raises NanoganError where it holds something already or cannot be written."""
 
     def __init__(self, out, config):
-        self.folder = pathlib.Path(out)
+        self.folder = pathlib.Path(out).expanduser()
         try:
             if self.folder.exists() and any(self.folder.iterdir()):
                 raise NanoganError(f"{self.folder} is not empty, and a run is never overwritten; choose another --out")
