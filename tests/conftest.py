@@ -38,4 +38,4 @@ def pytest_terminal_summary(terminalreporter):
     if REPORTS and terminalreporter.verbosity > 0:
         terminalreporter.section("gradient checks: error relative to the largest derivative")
         for operation, order, report in REPORTS:
-            terminalreporter.line(f"{operation:<44} order {order}   {report.error:8.1e}   {report.derivatives:>5} derivatives")
+            terminalreporter.line(f"{operation:<60} order {order}   {report.error:8.1e}   {report.derivatives:>5} derivatives")
