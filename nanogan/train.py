@@ -49,10 +49,10 @@ def main(argv=None):
     recipe = recipes.get(args.recipe)
     changes = {"batch_size": args.batch_size, "beta1": args.beta1, "lr": args.lr and (args.lr, args.lr)}
     recipe = dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
-    ng.use(args.backend)
     for option in ("data", "data_dir", "out"):
         if getattr(args, option) == "":
             raise ng.NanoganError(f"--{option.replace('_', '-')} is empty (an unset variable?); name something or leave it out")
+    ng.use(args.backend)
     dataset = data.load(args.data or recipe.data, args.data_dir, seed=args.seed)
     trainer = Trainer(recipe, dataset, args.seed)
     total = total_steps(args, recipe, trainer.batches.per_epoch)

@@ -370,3 +370,9 @@ def test_cupy_without_a_gpu(here, capsys):
 def test_auto_without_a_gpu_says_what_it_takes(here, capsys):
     assert call(*GAUSSIAN, "--backend", "auto", "--steps", 1, "--out", "run") == 0
     assert "nanogan: backend numpy (" in capsys.readouterr().err and config(here / "run")["backend"] == "numpy"
+
+
+@pytest.mark.parametrize("option", ["--data", "--data-dir", "--out"])
+def test_an_empty_name_is_a_mistake(option, here, capsys):
+    assert call("--recipe", "gaussian2d", "--steps", 1, option, "") == 2
+    assert capsys.readouterr().err == f"nanogan: error: {option} is empty (an unset variable?); name something or leave it out\n" and tree(here) == {}

@@ -37,11 +37,11 @@ def col2im(columns, shape, kernel, stride, pads):
     (KH, KW), (SH, SW), ((top, bottom), (left, right)) = kernel, stride, pads
     N, H, W, C = shape
     OH, OW = windows_in((H, W), kernel, stride, pads)
-    columns = columns.reshape(N, OH, OW, KH, KW, C)
+    columns = columns.reshape(N, OH, OW, KH, KW, C)  # from (N*OH*OW, KH*KW*C)
     x = xp.zeros((N, top + H + bottom, left + W + right, C), dtype=columns.dtype)
     for kh in range(KH):
         for kw in range(KW):
-            x[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW] += columns[:, :, :, kh, kw]
+            x[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW] += columns[:, :, :, kh, kw]  # (N, OH, OW, C)
     return x[:, top : top + H, left : left + W]
 
 
@@ -75,7 +75,7 @@ def conv2d_weight_grad(x, g, kernel, stride, pads):
     w = xp.zeros((KH * KW * C, O), dtype=x.dtype)
     for some in _samples(N, OH * OW * KH * KW * C * x.dtype.itemsize):
         w += im2col(x[some], kernel, stride, pads).T @ g[some].reshape(-1, O)  # (K, n*OH*OW) @ (n*OH*OW, O)
-    return w.reshape(KH, KW, C, O)
+    return w.reshape(KH, KW, C, O)  # from (K, O)
 
 
 def _samples(N, column_bytes):
@@ -87,9 +87,9 @@ def _samples(N, column_bytes):
 def batch_norm(x, gamma, beta, eps):
     """y = gamma * (x - mean) / sqrt(var + eps) + beta over all axes but the last; returns (y, mean, var)."""
     axes = tuple(range(x.ndim - 1))
-    mean = x.mean(axis=axes)
+    mean = x.mean(axis=axes)  # (C,)
     centred = x - mean  # a second pass: in float32, mean(x**2) - mean(x)**2 can come out negative
-    var = (centred * centred).mean(axis=axes)
+    var = (centred * centred).mean(axis=axes)  # (C,)
     return centred * (gamma / xp.sqrt(var + eps)) + beta, mean, var
 
 
@@ -97,7 +97,7 @@ def batch_norm_grad(g, x, gamma, mean, var, eps):
     """(dx, dgamma, dbeta): dx = gamma / (M s) * (M g - sum(g) - xhat * sum(g * xhat)), s = sqrt(var + eps), M = size / C."""
     axes, M, s = tuple(range(x.ndim - 1)), math.prod(x.shape[:-1]), xp.sqrt(var + eps)
     xhat = (x - mean) / s
-    dgamma, dbeta = (g * xhat).sum(axis=axes), g.sum(axis=axes)
+    dgamma, dbeta = (g * xhat).sum(axis=axes), g.sum(axis=axes)  # (C,) each
     return (gamma / s) * (g - dbeta * (1 / M) - xhat * (dgamma * (1 / M))), dgamma, dbeta
 
 

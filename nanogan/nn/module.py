@@ -61,7 +61,7 @@ class Module:
         """Convert every parameter and statistic, to float64 for a gradient check, say; returns the module."""
         for _, module in self.modules():
             for key, value in module.attributes():
-                if isinstance(value, Tensor):
+                if isinstance(value, Tensor) and value.node is None:
                     value.data = value.data.astype(dtype)
                 elif key in module.statistics:
                     setattr(module, key, value.astype(dtype))

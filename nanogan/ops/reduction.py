@@ -65,7 +65,7 @@ def norm(x, axis=None, keepdims: bool = False) -> Tensor:
     axes = _axes("norm", axis, x.shape)
     scale = (xp.abs(x.data).max if x.size else x.data.sum)(axis=axes, keepdims=True)
     zero = (scale < xp.finfo(x.dtype).tiny).astype(x.dtype)
-    scaled = x / Tensor(xp.where(zero, zero, scale))
+    scaled = x / Tensor(scale + zero)  # by 1 where x is 0
     squares = sum(scaled * scaled, axes, keepdims=True)  # in [1, number of entries], or 0
     length = sqrt(squares + Tensor(zero)) * Tensor(scale * (1 - zero))
     return length if keepdims else _drop(length, axes)
