@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 import nanogan as ng
-from nanogan.viz import image_grid, save_image_grid, save_scatter
+from nanogan.viz import cell_boxes, image_grid, save_image_grid
+from nanogan.viz.images import grid_size
 
 
 def tiles(values, size=(2, 3), channels=1):
@@ -83,17 +84,84 @@ def test_two_channels_make_no_picture(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_scatter(tmp_path):
-    random = np.random.default_rng(0)
-    real, generated = random.standard_normal((100, 2)), random.standard_normal((50, 2)).astype(np.float32) + 3
-    save_scatter(tmp_path / "a.png", generated, real, "step 3")
-    save_scatter(tmp_path / "b.png", ng.Tensor(generated), real, "step 3")
-    save_scatter(tmp_path / "c.png", generated + 1, real, "step 3")
-    pixels = {}
-    for name in "abc":
-        with Image.open(tmp_path / f"{name}.png") as picture:
-            assert (picture.format, picture.size) == ("PNG", (480, 480))
-            pixels[name] = np.asarray(picture.convert("RGB"))
-    assert np.array_equal(pixels["a"], pixels["b"]) and not np.array_equal(pixels["a"], pixels["c"])
-    for colour in ([31, 119, 180], [255, 127, 14]):  # tab:blue and tab:orange, at .8 over white or each other
-        assert (abs(pixels["a"].astype(int) - np.rint(np.array(colour) * 0.8 + 51)).max(axis=2) <= 2).sum() > 200
+def random_images(n, size=(28, 28), channels=1):
+    return np.random.default_rng(0).uniform(-1, 1, (n, *size, channels)).astype(np.float32)
+
+
+LAYOUTS = [  # rows, columns, image size, options, how many times an image is enlarged
+    (4, 4, (28, 28), {}, 5),
+    (1, 3, (28, 28), {"width": 84}, 1),
+    (2, 3, (5, 7), {"width": 84}, 4),
+    (2, 3, (5, 7), {"width": 84, "separated": False}, 4),
+    (5, 5, (28, 28), {"size": (640, 480)}, 3),
+    (3, 10, (28, 28), {"size": (640, 480)}, 2),
+    (3, 10, (28, 28), {"size": (560, 84), "separated": False}, 1),
+    (4, 4, (28, 28), {"size": (224, 224), "separated": False}, 2),
+    (1, 1, (7, 5), {"size": (100, 200)}, 16),
+    (3, 7, (64, 64), {"size": (800, 400)}, None),
+    (10, 10, (64, 64), {"size": (320, 240)}, None),
+]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("rows", "columns", "shape", "options", "scale"), LAYOUTS)
+def test_boxes_cut_out_what_went_in(rows, columns, shape, options, scale, channels):
+    """And outside the boxes there is nothing but the ground."""
+    images = random_images(rows * columns, shape, channels)
+    grid, boxes = image_grid(images, rows, columns, **options), cell_boxes(rows, columns, shape, **options)
+    assert grid.shape[1::-1] == grid_size(rows, columns, (*shape, channels), **options) == options.get("size", grid.shape[1::-1])
+    assert len(boxes) == rows * columns and {(right - left, bottom - top) for left, top, right, bottom in boxes} == {
+        (boxes[0][2] - boxes[0][0], boxes[0][3] - boxes[0][1])
+    }
+    ground = np.ones(grid.shape[:2], bool)
+    for image, (left, top, right, bottom) in zip(images, boxes, strict=True):
+        assert ground[top:bottom, left:right].all(), "two images overlap"
+        ground[top:bottom, left:right] = False
+        cut = grid[top:bottom, left:right].astype(float)
+        if scale:
+            assert np.array_equal(cut, np.rint(image * 127.5 + 127.5).repeat(scale, 0).repeat(scale, 1))
+        else:  # bilinear: other pixels, the same brightness
+            assert abs(cut.mean() - (image.mean() * 127.5 + 127.5)) < 4
+    assert (grid[ground] == (255 if "size" in options else 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "shape", "size"), [(5, 5, (28, 28), (640, 480)), (3, 10, (28, 28), (641, 479)), (3, 7, (64, 64), (803, 401))]
+)
+def test_images_are_spread_evenly(rows, columns, shape, size):
+    boxes = np.array(cell_boxes(rows, columns, shape, size=size)).reshape(rows, columns, 4)
+    for starts, ends, total in ((boxes[0, :, 0], boxes[0, :, 2], size[0]), (boxes[:, 0, 1], boxes[:, 0, 3], size[1])):
+        gaps = {int(gap) for gap in starts[1:] - ends[:-1]}
+        assert len(gaps) == 1  # exactly the same between all
+        margins = np.array([starts[0], total - ends[-1]])
+        assert abs(margins - gaps.pop()).max() <= len(starts)
+        assert abs(margins[0] - margins[1]) <= 1
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_places_without_an_image_stay_white_in_a_picture_of_a_size(tmp_path, channels, mode):
+    images = -np.ones((2, 4, 4, channels), np.float32)
+    save_image_grid(tmp_path / "a.png", images, 2, 2, size=(40, 30))
+    with Image.open(tmp_path / "a.png") as picture:
+        assert (picture.mode, picture.size) == (mode, (40, 30))
+        pixels = np.asarray(picture).reshape(30, 40, channels)
+    dark = [not pixels[top:bottom, left:right].any() for left, top, right, bottom in cell_boxes(2, 2, (4, 4), size=(40, 30))]
+    assert dark == [True, True, False, False] and pixels[15:].min() == 255
+
+
+def test_what_is_not_a_number_is_grey():
+    assert image_grid(tiles([np.nan]), 1, 1, width=3)[1:-1, 1:-1].ravel().tolist() == [128] * 6
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "columns", "options", "message"),
+    [
+        ((4, 28, 28), 2, 2, {}, r"shape \(4, 28, 28\); needs \(N, H, W, C\)"),
+        ((4, 28, 28, 2), 2, 2, {}, "2 channels make no picture; needs 1 or 3"),
+        ((4, 28, 28, 1), 0, 2, {}, "a grid of 0 x 2 images of 28 x 28 pixels is empty"),
+        ((4, 28, 28, 1), 2, 2, {"size": (2, 2)}, "2 x 2 pixels are too few for 2 x 2 images"),
+    ],
+)
+def test_what_makes_no_grid(shape, rows, columns, options, message):
+    with pytest.raises(ng.NanoganError, match=message):
+        image_grid(np.zeros(shape), rows, columns, **options)
