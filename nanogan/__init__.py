@@ -12,6 +12,7 @@ from floors below its own.
 from nanogan import data, gan, metrics, nn, ops, optim, viz
 from nanogan.autograd import Function, Tensor, grad, no_grad
 from nanogan.backend import BackendError, DTypeError, NanoganError, ShapeError, asarray, backend_name, seed, to_numpy, use, xp
+from nanogan.gan.checkpoint import load_critic, load_generator
 from nanogan.gradient_check import GradcheckError, gradcheck, gradgradcheck
 from nanogan.viz import summary
 

@@ -1,3 +1,3 @@
 """Floor 5: architectures, training steps, recipes, and the trainer around them."""
 
-from nanogan.gan import networks, recipes, steps
+from nanogan.gan import networks, objectives, recipes, steps

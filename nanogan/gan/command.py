@@ -7,7 +7,7 @@
         sys.exit(run(main))
 
 A user's mistake is one line on stderr, ``nanogan: error: WHAT, WHERE, WHAT TO DO``.  Exit status: 2
-for bad input or usage, 1 for a failure while working, 130 after Ctrl-C, 141 when whoever read the
+for bad input or usage, 1 for a failure while working, 130 after Ctrl-C, 143 after SIGTERM, 141 when whoever read the
 output went away.  NANOGAN_DEBUG=1 in the environment shows the traceback as well.
 """
 
@@ -16,8 +16,10 @@ import contextlib
 import difflib
 import math
 import os
+import signal
 import sys
 import textwrap
+import threading
 import traceback
 
 from nanogan.backend import NanoganError
@@ -73,6 +75,11 @@ def positive_float(text):
     return _number(text, float, lambda x: 0 < x < math.inf, "a number above 0")
 
 
+def nonnegative_float(text):
+    """A finite number of at least 0: a weight."""
+    return _number(text, float, lambda x: 0 <= x < math.inf, "a number of at least 0")
+
+
 def fraction(text):
     """A number in [0, 1): a decay rate of Adam, a dropout rate."""
     return _number(text, float, lambda x: 0 <= x < 1, "a number from 0 to below 1")
@@ -83,6 +90,38 @@ def _number(text, kind, allowed, description):
         if allowed(number := kind(text)):
             return number
     raise argparse.ArgumentTypeError(f"expected {description}, got {text!r:.60}")
+
+
+class Stopped(KeyboardInterrupt):
+    """Work that was asked to stop, by Ctrl-C or SIGTERM, and did so in good order."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.status = 128 + number
+
+
+@contextlib.contextmanager
+def stop_requests():
+    """A list that gets the number of the signal when Ctrl-C or SIGTERM asks to stop; a second one interrupts at once.
+
+    Whoever works can so finish what it is about.  Outside the main thread nothing is caught.
+    """
+    asked = []
+
+    def note(number, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def run(main, argv=None):
@@ -101,7 +140,7 @@ def run(main, argv=None):
     except BrokenPipeError:  # python -m nanogan.X | head
         return 141
     except KeyboardInterrupt as error:
-        return _fail(error, "interrupted", 130)
+        return _fail(error, "interrupted", getattr(error, "status", 130))
     except NanoganError as error:
         return _fail(error, f"error: {error}", 2)
     except FloatingPointError as error:

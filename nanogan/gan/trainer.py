@@ -1,49 +1,21 @@
-"""The trainer: it feeds a recipe's step with batches, and keeps what comes out in a run's folder.
+"""The trainer: it feeds a recipe's step with batches, and has a run keep what comes out.
 
-    with Run(out, config) as run:         # makes the folder, or says why it cannot
-        Trainer(recipe, dataset, 0).train(total_steps, run)
-
-A run's folder holds ``config.json`` (all that repeats the run), ``history.csv`` (a row every
-``log_every`` steps) and ``samples/*.png``.
+trainer = Trainer(recipe, dataset, seed_number=0)
+with Run.new(out, config) as run:     # nanogan.gan.run: the folder
+    trainer.train(total_steps, run)
 """
 
-import csv
-import json
-import os
-import pathlib
+import sys
 import time
 
 import numpy
 
-from nanogan import viz
-from nanogan.autograd import no_grad
+from nanogan.autograd import Tensor, no_grad
 from nanogan.backend import NanoganError, kernels, random, seed, to_numpy, xp
-
-# A row holds the mean over the steps since the row before: losses; the critic's mean answer, as a
-# probability, to real and to generated samples; and the share of each that it gets right.
-MEASURES = ("d_loss", "g_loss", "d_real", "d_fake", "d_acc_real", "d_acc_fake")
-
-
-class Batches:
-    """An endless supply of indices into ``n`` samples.
-
-    Either epochs, each a fresh permutation whose last batch may be smaller, or (``with_replacement``)
-    independent draws, where n / batch_size of them are called an epoch.
-    """
-
-    def __init__(self, n, batch_size, with_replacement=False):
-        self.n, self.batch_size, self.with_replacement = n, batch_size, with_replacement
-        self.per_epoch = max(1, n // batch_size) if with_replacement else -(-n // batch_size)
-        self.order, self.position = None, n
-
-    def next(self):
-        """The indices of the next batch."""
-        if self.with_replacement:
-            return random.stream().integers(self.n, size=self.batch_size)
-        if self.position >= self.n:
-            self.order, self.position = random.stream().permutation(self.n), 0
-        start, self.position = self.position, self.position + self.batch_size
-        return self.order[start : self.position]
+from nanogan.gan import checkpoint
+from nanogan.gan.batches import Batches
+from nanogan.gan.command import Stopped, stop_requests
+from nanogan.gan.objectives import penalty_notice
 
 
 class Watched:
@@ -61,6 +33,21 @@ class Watched:
         return getattr(self.critic, name)
 
 
+class WatchedOptimizer:
+    """Stands in for an optimiser and holds the gradients that it got last; ``before`` is their norm, as long as it got none."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.grads, self.before = optimizer, [], 0.0
+
+    def step(self, grads):
+        self.grads = [g.data if isinstance(g, Tensor) else g for g in grads]
+        self.optimizer.step(self.grads)
+
+    def norm(self):
+        """The Euclidean norm of all those gradients together."""
+        return sum(float(g.ravel() @ g.ravel()) for g in self.grads) ** 0.5 if self.grads else self.before
+
+
 class Trainer:
     """Networks, optimisers, data and random stream of one run; ``step`` makes one training step.
 
@@ -73,69 +60,163 @@ class Trainer:
                                "choose other data or another recipe")  # fmt: skip
         if recipe.batch_size > len(dataset):
             raise NanoganError(f"a batch of {recipe.batch_size} is more than {dataset.name} holds ({len(dataset)} samples); lower --batch-size")
-        self.recipe, self.dataset = recipe, dataset
+        self.recipe, self.dataset, self.seed = recipe, dataset, seed_number
         seed(seed_number)
         self.generator, self.critic = recipe.build()
         self.g_opt, self.d_opt = recipe.optimizers(self.generator, self.critic)
-        self.watched = Watched(self.critic)
-        self.batches = Batches(len(dataset), recipe.batch_size, recipe.with_replacement)
+        self.watched, self.watched_g, self.watched_d = Watched(self.critic), WatchedOptimizer(self.g_opt), WatchedOptimizer(self.d_opt)
+        self.batches = Batches(len(dataset), recipe.batch_size, recipe.with_replacement, recipe.drop_last, recipe.shuffle_buffer)
         with random.fork([seed_number, 1]):  # of its own, so that looking does not change the run
             self.sample_noise = recipe.latent(recipe.grid[0] * recipe.grid[1])
-        self.steps, self.in_batch = 0, 0  # how many steps are made; how many samples the last one saw
+        self.steps, self.in_batch, self.meter = 0, 0, Meter()  # how many steps are made; how many samples the last one saw
+
+    @property
+    def per_epoch(self):
+        """Steps an epoch."""
+        return max(1, self.batches.per_epoch // max(1, self.recipe.n_critic))
+
+    def notes(self):
+        """What whoever starts this run should know, a line each."""
+        notes = []
+        if "penalty_weight" in self.recipe.step_options:
+            notes.append(penalty_notice(self.critic, self.recipe.step_options["gp_mode"]))
+        if self.recipe.pixels == "raw" and self.dataset.is_images:
+            notes.append(
+                "real pixels lie in [0, 255], and generated ones in [-1, 1]: the critic tells them apart at once (--set pixels=scaled mends it)"
+            )
+        if skipped := self.dataset.skipped:
+            some = ", ".join(f"{name} ({why})" for name, why in skipped[:3])
+            notes.append(f"{len(skipped)} of {len(skipped) + len(self.dataset)} files could not be read and are left out: {some}"
+                         + (", ... (skipped.txt in the run lists all)" if len(skipped) > 3 else ""))  # fmt: skip
+        return [note for note in notes if note]
 
     def step(self):
         """One training step; returns the MEASURES as an array on the device."""
-        indices = self.batches.next()
-        real = self.dataset.batch(indices)
-        noise = [self.recipe.latent(len(indices)) for _ in range(self.recipe.latents)]
+        real, noise = self._draw()
         self.watched.answers.clear()
-        d_loss, g_loss = self.recipe.step(self.generator, self.watched, self.g_opt, self.d_opt, real, *noise)
+        d_loss, g_loss, *penalty = self.recipe.step(
+            self.generator, self.watched, self.watched_g, self.watched_d, real, *noise, **self.recipe.step_options
+        )
+        self.steps += 1
         on_real, on_fake = self.watched.answers[:2]
         if self.recipe.critic_gives == "logit":
             on_real, on_fake = kernels.sigmoid(on_real), kernels.sigmoid(on_fake)
-        self.steps, self.in_batch = self.steps + 1, len(indices)
-        right = [guess.astype(on_real.dtype).mean() for guess in (on_real > 0.5, on_fake <= 0.5)]
-        return xp.stack([d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), *right])
+        unknown = xp.full((), numpy.nan, dtype=on_real.dtype)
+        right = [unknown, unknown]  # a score has no threshold
+        if self.recipe.critic_gives != "score":
+            right = [guess.astype(on_real.dtype).mean() for guess in (on_real > 0.5, on_fake <= 0.5)]
+        return xp.stack([d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), *right, penalty[0].data if penalty else unknown])
+
+    def _draw(self):
+        """(real, noise batches) for one step: one real batch, or lists of them where the recipe has an n_critic."""
+        n_critic, latent = self.recipe.n_critic, self.recipe.latent
+        reals = [self.dataset.batch(self.batches.next(), scaled=self.recipe.pixels == "scaled") for _ in range(max(1, n_critic))]
+        self.in_batch = sum(len(real) for real in reals)
+        if n_critic:
+            return reals, [[latent(len(real)) for real in reals] + [latent(self.recipe.batch_size)]]
+        return reals[0], [latent(self.in_batch) for _ in range(self.recipe.latents)]
 
     def samples(self, noise=None):
-        """What the generator makes in inference mode of ``noise``, by default the run's fixed noise."""
+        """What the generator makes of ``noise``, by default the recipe's for pictures, in the recipe's sample_mode.
+
+        Looking changes nothing: neither the random stream nor the moving statistics.
+        """
+        if noise is None:
+            noise = self.sample_noise if self.recipe.sample_noise == "fixed" else self._fresh_noise()
+        kept = {name: value.copy() for name, value in self.generator.named_state() if not isinstance(value, Tensor)}
         with no_grad():
-            made = self.generator.eval()(self.sample_noise if noise is None else noise)
+            made = self.generator.train(self.recipe.sample_mode == "train")(noise).data
         self.generator.train()
-        return made.data
+        for name, value in self.generator.named_state():
+            if name in kept:
+                value[...] = kept[name]
+        return made
+
+    def _fresh_noise(self):
+        with random.fork([self.seed, 1, self.steps]):
+            return self.recipe.latent(self.recipe.grid[0] * self.recipe.grid[1])
 
     def train(self, total_steps, run, progress=True):
-        """Step until ``total_steps`` steps are made, with a progress bar, rows and pictures on the way."""
+        """Step until ``total_steps`` steps are made; rows, pictures and checkpoints go to ``run`` on the way.
+
+        After Ctrl-C or SIGTERM the step under way is finished and a checkpoint saved; then it raises Stopped.
+        """
         from tqdm import tqdm
 
-        kind, every = self.recipe.sample_every
-        picture_every = every if kind == "steps" else every * self.batches.per_epoch
-        if self.steps == 0:
-            run.save_samples(self)
-        bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress, dynamic_ncols=True, mininterval=0.5)
-        meter, shown = Meter(), 0.0
-        try:
-            with bar, numpy.errstate(all="ignore"):  # losses that overflow are told of in one line, below
-                while self.steps < total_steps:
-                    meter.add(self.step(), self.in_batch)
-                    bar.update()
-                    if time.perf_counter() - shown > 1.0:  # reading a measure waits for the device: once a second is enough
-                        bar.set_postfix_str(_in_words(meter.latest(), meter.rate()))
-                        shown = time.perf_counter()
-                    if self.steps % self.recipe.log_every == 0:
-                        self._add_row(run, meter)
-                    if self.steps % picture_every == 0 or self.steps == total_steps:
-                        run.save_samples(self)
-        finally:  # the steps since the last row, after Ctrl-C too
-            if meter.measured:
-                self._add_row(run, meter)
+        if self.steps == 0 and total_steps:
+            if self.recipe.sample_every[0] != "iterations":
+                run.save_samples(self)
+            run.save_checkpoint(self)
+        bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress, dynamic_ncols=True,
+                   mininterval=0.5 if sys.stderr.isatty() else 10)  # fmt: skip
+        with stop_requests() as asked, bar, numpy.errstate(all="ignore"):  # losses that overflow are told of in one line, below
+            shown = 0.0
+            while self.steps < total_steps and not asked:
+                self.meter.add(self.step(), self.in_batch)
+                bar.update()
+                if progress and time.perf_counter() - shown > 1.0:  # reading a measure waits for the device: once a second is enough
+                    bar.set_postfix_str(_in_words(self.meter.latest()), refresh=False)
+                    shown = time.perf_counter()
+                self._record(run, last=self.steps == total_steps)
+            if asked:
+                run.save_checkpoint(self)
+            if self.meter.measured:  # those since the last regular row, which count again if the run goes on
+                self._add_row(run)
+        if asked:
+            raise Stopped(asked[0])
 
-    def _add_row(self, run, meter):
-        means, rate = meter.read()
-        run.add_row(self.steps, self.steps / self.batches.per_epoch, means, rate)
-        if not numpy.isfinite(means).all():
-            raise FloatingPointError(f"the losses are no longer finite at step {self.steps} ({_in_words(means, rate)}); "
+    def _record(self, run, last):
+        """Whatever is due after this step.  The checkpoint comes last: what it says is done has been written."""
+        recipe = self.recipe
+        if recipe.text_log and (self.steps - 1) % recipe.text_log == 0:
+            run.add_text_logs(self.meter.latest())
+        if self.steps % recipe.log_every == 0:
+            self._add_row(run)
+        if self._picture_due() or last:
+            run.save_samples(self)
+        keep = run.keep_due(self.steps)
+        if last or keep or run.checkpoint_due(self.steps):
+            run.save_checkpoint(self, keep)
+
+    def _picture_due(self):
+        kind, every = self.recipe.sample_every
+        if kind == "iterations":
+            return (self.steps - 1) % every == 0
+        return self.steps % (every if kind == "steps" else every * self.per_epoch) == 0
+
+    def _add_row(self, run):
+        means, rate = self.meter.read()
+        norms = [self.watched_d.norm(), self.watched_g.norm()]
+        run.add_row(self.steps, self.steps / self.per_epoch, means, norms, rate)
+        if not numpy.isfinite(means[:2]).all():
+            raise FloatingPointError(f"the losses are no longer finite at step {self.steps} ({_in_words(means)}); "
                                      f"lower --lr and train again; what there is, is in {run.folder}")  # fmt: skip
+
+    def state_dict(self):
+        """(header, arrays): all that decides how training goes on, to be saved."""
+        header = {
+            "steps": self.steps, "random": random.stream().bit_generator.state, "position": self.batches.position,
+            "norms": [self.watched_d.norm(), self.watched_g.norm()],
+        }  # fmt: skip
+        arrays = {}
+        for name in ("generator", "critic", "g_opt", "d_opt"):
+            arrays |= checkpoint.prefixed(name, getattr(self, name).state_dict())
+        if self.batches.order is not None:
+            arrays["batches/order"] = self.batches.order
+        if self.meter.measured:
+            arrays["meter/measured"] = to_numpy(xp.stack(self.meter.measured))
+        return header, arrays
+
+    def load_state_dict(self, header, arrays):
+        """Go back to where ``state_dict`` was taken.  Raises NanoganError where names or shapes differ."""
+        for name in ("generator", "critic", "g_opt", "d_opt"):
+            getattr(self, name).load_state_dict(checkpoint.part(name, arrays))
+        random.stream().bit_generator.state = header["random"]
+        self.steps = int(header["steps"])
+        self.batches.order, self.batches.position = arrays.get("batches/order"), int(header["position"])
+        self.watched_d.before, self.watched_g.before = header["norms"]
+        self.meter = Meter()
+        self.meter.measured = [xp.asarray(row) for row in arrays.get("meter/measured", ())]
 
 
 class Meter:
@@ -149,6 +230,7 @@ class Meter:
         self.samples += samples
 
     def latest(self):
+        """The measures of the last step, on the host."""
         return to_numpy(self.measured[-1])
 
     def rate(self):
@@ -162,55 +244,6 @@ class Meter:
         return means, rate
 
 
-def _in_words(measures, rate):
+def _in_words(measures):
     d_loss, g_loss, d_real, d_fake, *_ = (float(m) for m in measures)
-    return f"D {d_loss:.3f} G {g_loss:.3f} D(x) {d_real:.2f} D(G(z)) {d_fake:.2f} {rate:,.0f}/s"
-
-
-class Run:
-    """The folder of a run.  Raises NanoganError where it holds something already or cannot be written."""
-
-    def __init__(self, out, config):
-        self.folder = pathlib.Path(out).expanduser()
-        try:
-            if self.folder.exists() and any(self.folder.iterdir()):
-                raise NanoganError(f"{self.folder} is not empty, and a run is never overwritten; choose another --out")
-            (self.folder / "samples").mkdir(parents=True, exist_ok=True)
-            with open(self.folder / "config.json", "w", encoding="utf-8") as file:
-                json.dump(config, file, indent=2)
-                file.write("\n")
-            self.history = open(self.folder / "history.csv", "w", newline="", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise NanoganError(f"cannot write a run to {self.folder}: {error.strerror or error}; choose another --out") from error
-        self.rows = csv.writer(self.history, lineterminator="\n")
-        self._write_row("step", "epoch", *MEASURES, "images_per_second")
-
-    def add_row(self, step, epoch, means, rate):
-        """One line of history.csv."""
-        self._write_row(step, f"{epoch:.4f}", *(f"{float(m):.6g}" for m in means), f"{rate:.1f}")
-
-    def _write_row(self, *cells):
-        self.rows.writerow(cells)
-        self.history.flush()
-
-    def save_samples(self, trainer):
-        """A picture of the generator's samples as they are now: a grid of images, or points in the plane."""
-        path = self.folder / "samples" / f"step_{trainer.steps:06d}.png"
-        if trainer.dataset.is_images:
-            viz.save_image_grid(path, trainer.samples(), *trainer.recipe.grid)
-        else:
-            viz.save_scatter(path, trainer.samples(), trainer.dataset.samples[:100], f"{trainer.recipe.name}, step {trainer.steps}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.history.close()
-
-
-def free_folder(recipe_name, parent="runs"):
-    """A folder for a run that does not exist yet: runs/NAME-1, runs/NAME-2, ..."""
-    n = 1
-    while os.path.lexists(pathlib.Path(parent) / f"{recipe_name}-{n}"):
-        n += 1
-    return pathlib.Path(parent) / f"{recipe_name}-{n}"
+    return f"D {d_loss:.3f} G {g_loss:.3f} D(x) {d_real:.2f} D(G(z)) {d_fake:.2f}"
