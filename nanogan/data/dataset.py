@@ -15,7 +15,9 @@ class Dataset:
     """Samples with or without labels.
 
     name: what to call it.  samples: images as uint8 (N, H, W, C), or points as float32 (N, 2).
-    labels: N whole numbers, kept as int64, or None.  Raises DataError where these do not go together.
+    labels: N whole numbers, kept as int64, or None.  skipped: (path, reason) of each file that could
+    not be read.  centres, (K, 2), and std: of the modes of a mixture.  Raises DataError where samples
+    and labels do not go together.
 
     >>> d = Dataset("two", numpy.array([0, 255], dtype="uint8").reshape(2, 1, 1, 1), labels=[7, 8])
     >>> d
@@ -24,7 +26,7 @@ class Dataset:
     array([ 1., -1.], dtype=float32)
     """
 
-    def __init__(self, name, samples, labels=None):
+    def __init__(self, name, samples, labels=None, *, skipped=(), centres=None, std=None):
         samples = numpy.asarray(samples)
         if len(samples) == 0 or (samples.dtype, samples.ndim) not in ((numpy.uint8, 4), (numpy.float32, 2)):
             raise DataError(f"{name}: samples are {samples.dtype} {samples.shape}; images are uint8 (N, H, W, C), points float32 (N, D)")
@@ -33,6 +35,7 @@ class Dataset:
             if labels.shape != samples.shape[:1]:
                 raise DataError(f"{name}: {len(samples)} samples, but labels of shape {labels.shape}; use files that belong together")
         self.name, self.samples, self.labels = name, samples, labels
+        self.skipped, self.centres, self.std = skipped, centres, std
 
     def __len__(self):
         return len(self.samples)
@@ -49,14 +52,14 @@ class Dataset:
     def is_images(self):
         return self.samples.dtype == numpy.uint8
 
-    def batch(self, indices):
+    def batch(self, indices, scaled=True):
         """The samples at ``indices``, a host array or a list of n, as a float32 array (n, *shape) of the backend.
 
         Images are scaled from 0...255 to [-1, 1] here, a batch at a time: in memory, and on the way to
-        a GPU, they stay bytes.  Points come as they are.
+        a GPU, they stay bytes.  With scaled=False they come as 0...255, and points always come as they are.
         """
         chosen = asarray(self.samples[indices]).astype(xp.float32)
-        if self.is_images:
+        if self.is_images and scaled:
             chosen /= 127.5
             chosen -= 1
         return chosen

@@ -1,37 +1,69 @@
-"""MNIST: 60,000 and 10,000 handwritten digits, 28x28 (LeCun, Cortes & Burges; CC BY-SA 3.0).
+"""MNIST, 60,000 and 10,000 handwritten digits, and Fashion-MNIST, as many pieces of clothing, 28x28.
 
     train = mnist("/data")                # reads /data/mnist/train-images-idx3-ubyte.gz and its labels
 
-Fashion-MNIST and others that come in files of the same names are read from a folder of their own.
+MNIST: LeCun, Cortes & Burges, CC BY-SA 3.0.  Fashion-MNIST: Xiao, Rasul & Vollgraf 2017, MIT.  Others
+that come in files of the same names are read from a folder of their own.
 """
+
+import contextlib
 
 import numpy
 
 from nanogan.data.dataset import Dataset
+from nanogan.data.download import download as fetch_files
 from nanogan.data.files import DataError, data_directory, labels_beside
 from nanogan.data.idx import read_idx
 
 STEMS = {"train": "train-images", "test": "t10k-images"}
 
 
-def mnist(data_dir=None, split="train"):
+def mnist(data_dir=None, split="train", download=False, progress=None):
     """MNIST's ``split``, "train" or "test", from the files in ``data_dir``/mnist or ``data_dir`` itself.
 
     data_dir: else the variable NANOGAN_DATA, else the user's cache (see data_directory).  The files keep
     their usual names, or the dotted ones of some mirrors, plain or .gz.  Without a file of labels
-    beside the images, labels is None.  Raises DataError naming every place that was looked at.
+    beside the images, labels is None.  download: fetch what is missing or damaged into ``data_dir``/mnist
+    (progress: see fetch).  Raises DataError naming every place that was looked at.
     """
+    return _named("mnist", ["mnist", "."], data_dir, split, download, progress)
+
+
+def fashion_mnist(data_dir=None, split="train", download=False, progress=None):
+    """Fashion-MNIST's ``split``, "train" or "test", from the files in ``data_dir``/fashion-mnist; all else as for mnist."""
+    return _named("fashion-mnist", ["fashion-mnist"], data_dir, split, download, progress)
+
+
+def _named(name, places, data_dir, split, download, progress):
     if split not in STEMS:
-        raise DataError(f"mnist: there is no split {split!r}; choose train or test")
-    names = [f"{STEMS[split]}{mark}idx3-ubyte" for mark in "-."]
-    folders = [data_directory(data_dir) / "mnist", data_directory(data_dir)]
-    for path in (folder / (name + end) for folder in folders for name in names for end in ("", ".gz")):
-        if path.is_file():
-            return idx_images(path, "mnist")
+        raise DataError(f"{name}: there is no split {split!r}; choose train or test")
+    folders = [data_directory(data_dir) / place for place in places]
+    if download:
+        with contextlib.suppress(DataError):  # missing or damaged
+            found = _read(name, folders, split)
+            if found.labels is not None:
+                return found
+        fetch_files(name, data_dir, progress)
+    return _read(name, folders, split)
+
+
+def _read(name, folders, split):
+    if path := find_images(folders, split):
+        return idx_images(path, name)
     raise DataError(
-        f"mnist: no file {' or '.join(names)}, plain or .gz, in {' or '.join(map(str, folders))}; "
-        "put MNIST's files there, or say with --data-dir or NANOGAN_DATA where they are"
+        f"{name}: no file {' or '.join(_names(split))}, plain or .gz, in {' or '.join(map(str, folders))}; fetch it with --download "
+        "(download=True in Python), put it there, or say with --data-dir or NANOGAN_DATA where it is"
     )
+
+
+def _names(split):
+    return [f"{STEMS[split]}{mark}idx3-ubyte" for mark in "-."]
+
+
+def find_images(folders, split):
+    """The first file of images of ``split`` under MNIST's names in ``folders``, or None."""
+    paths = (folder / (name + end) for folder in folders for name in _names(split) for end in ("", ".gz"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def idx_images(path, name):

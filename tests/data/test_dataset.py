@@ -66,6 +66,23 @@ def test_points_come_as_they_are():
     assert d.batch([0]).dtype == np.float32
 
 
+def test_images_may_come_as_they_were_stored(images):
+    d = Dataset("random", images)
+    batch = d.batch([3, 1], scaled=False)
+    assert batch.dtype == np.float32
+    np.testing.assert_array_equal(batch, images[[3, 1]])
+    np.testing.assert_allclose(d.batch([3, 1], scaled=True), batch / 127.5 - 1, atol=1e-6)
+    points = Dataset("points", np.array([[300.0, -2.5]], np.float32))
+    np.testing.assert_array_equal(points.batch([0], scaled=False), points.batch([0]))
+
+
+def test_what_else_is_known_of_the_samples(images):
+    plain = Dataset("random", images)
+    assert (plain.skipped, plain.centres, plain.std) == ((), None, None)
+    told = Dataset("random", images, skipped=[("a.png", "empty")], centres=np.eye(2), std=0.5)
+    assert told.skipped == [("a.png", "empty")] and told.centres.shape == (2, 2) and told.std == 0.5
+
+
 @pytest.mark.parametrize(
     ("samples", "labels"),
     [

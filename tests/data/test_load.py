@@ -19,10 +19,11 @@ def write_images(path, n=12):
 
 
 def test_every_name_loads(tmp_path):
-    options = {"glyphs": {"n": 20}, "gaussian2d": {"n": 20}, "mnist": {}}
-    write_images(tmp_path / "train-images-idx3-ubyte", 20)
+    for folder in ("mnist", "fashion-mnist"):
+        (tmp_path / folder).mkdir()
+        write_images(tmp_path / folder / "train-images-idx3-ubyte", 20)
     for name in data.names():
-        d = load(name, tmp_path, seed=3, **options[name])
+        d = load(name, tmp_path, seed=3, **({} if "mnist" in name else {"n": 20}))
         assert d.name == name and len(d) == 20
 
 
@@ -33,10 +34,15 @@ def test_a_path_may_be_an_idx_file_or_a_folder(tmp_path, monkeypatch):
     np.testing.assert_array_equal(d.samples[..., 0], images)
     (tmp_path / "some-labels.idx").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 12]) + bytes(range(12)))
     assert load(tmp_path / "some-images.idx").labels.tolist() == list(range(12))
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.*plain or \.gz"):
+    with pytest.raises(DataError, match="no images in"):
         load(tmp_path)
     write_images(tmp_path / "train-images.idx3-ubyte")
     assert len(load(tmp_path)) == 12
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.*plain or \.gz"):
+        load(tmp_path, split="test")
+    (tmp_path / "above" / "mnist").mkdir(parents=True)
+    write_images(tmp_path / "above" / "mnist" / "train-images-idx3-ubyte", 9)
+    assert len(load(tmp_path / "above")) == 9
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert len(load("~/some-images.idx")) == 12
@@ -57,12 +63,61 @@ def test_a_name_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     assert len(load("glyphs", n=10)) == 10
 
 
-@pytest.mark.parametrize(("wrong", "nearest"), [("glyps", "glyphs"), ("MNIST", "mnist"), ("gaussian", "gaussian2d"), ("mnst", "mnist"), ("", "")])
+@pytest.mark.parametrize(
+    ("wrong", "nearest"),
+    [
+        ("glyps", "glyphs"),
+        ("MNIST", "mnist"),
+        ("gaussian", "gaussian2d"),
+        ("mnst", "mnist"),
+        ("", ""),
+        ("fashion", "fashion-mnist"),
+        ("ring", "ring2d"),
+        ("sprite", "sprites"),
+    ],
+)
 def test_an_unknown_name_gets_the_nearest_one(wrong, nearest):
     with pytest.raises(DataError) as caught:
         load(wrong)
     text = str(caught.value)
     assert repr(wrong) in text and f"nearest name is '{nearest}" in text and "path" in text and "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "known"),
+    [
+        ("glyphs", {"sides": 3}, "n, size, progress"),
+        ("glyphs", {"shape": (28, 28, 1)}, "n, size, progress"),
+        ("sprites", {"split": "test"}, "n, size, progress"),
+        ("gaussian2d", {"size": 3}, "n"),
+        ("ring2d", {"side": 3}, "n, modes, radius, std"),
+        ("grid2d", {"modes": 3}, "n, side, spacing, std"),
+        ("mnist", {"shape": (28, 28, 1)}, "split, progress"),
+        ("fashion-mnist", {"n": 3}, "split, progress"),
+        ("file.idx", {"split": "test"}, "none"),
+        ("file.bin", {"split": "test"}, "height, width, channels"),
+        (".", {"n": 3}, "shape, alpha, background, fit, progress, cache"),
+    ],
+)
+def test_an_option_that_the_maker_does_not_know(tmp_path, monkeypatch, name, options, known):
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "file.idx")
+    (tmp_path / "file.bin").write_bytes(bytes(784))
+    with pytest.raises(DataError) as caught:
+        load(name, **options)
+    assert str(caught.value) == f"{name} takes no option {next(iter(options))!r}; it takes {known}"
+
+
+def test_a_negative_seed_is_refused():
+    for name in data.names():
+        with pytest.raises(DataError, match="the seed is -1"):
+            load(name, seed=-1)
+
+
+def test_a_path_that_cannot_be(tmp_path):
+    for name in ("a\0b", "x" * 5000, "~nobody-of-this-name/x"):
+        with pytest.raises(DataError, match="no data set and no file"):
+            load(name)
 
 
 def test_drawn_sets_depend_on_their_seed_and_leave_the_stream_alone():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from data_files import complaint, write_mnist
 
-from nanogan.data import load, mnist
+from nanogan.data import fashion_mnist, load, mnist
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -89,9 +89,25 @@ def test_missing_mnist_names_every_place(tmp_path):
         ".gz",
         f"{tmp_path / 'nowhere' / 'mnist'} or {tmp_path / 'nowhere'};",
         "NANOGAN_DATA",
+        "--download",
     ):
         assert piece in text
+    assert text.index("--download") < text.index("put it there")
     assert "train or test" in complaint(mnist, tmp_path, "validation")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_fashion_mnist_has_a_folder_and_a_name_of_its_own(tmp_path, split):
+    write_mnist(tmp_path / "mnist", n=31, split=split)
+    write_mnist(tmp_path, n=32, split=split)
+    text = complaint(fashion_mnist, tmp_path, split)
+    assert f"in {tmp_path / 'fashion-mnist'};" in text and text.startswith("fashion-mnist: no file")
+    images, labels = write_mnist(tmp_path / "fashion-mnist", n=33, split=split, end=".gz")
+    for d in (fashion_mnist(tmp_path, split), load("fashion-mnist", tmp_path, split=split)):
+        assert d.name == "fashion-mnist"
+        np.testing.assert_array_equal(d.samples[..., 0], images)
+        np.testing.assert_array_equal(d.labels, labels)
+    assert len(mnist(tmp_path, split)) == 31 and len(load(tmp_path / "fashion-mnist", split=split)) == 33
 
 
 def test_the_real_mnist(data_dir):
