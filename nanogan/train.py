@@ -268,7 +268,7 @@ def table_of_recipes():
         rows.append((name, r.source, r.data, "x".join(map(str, r.image_shape)), _counted(generator), _counted(critic), str(r.batch_size),
                      f"{r.length[1]:,} {r.length[0]}", _duration(r.epoch_seconds)))  # fmt: skip
     return _table(rows) + (
-        "\ngenerator, critic: parameters trained + moving statistics kept.  an epoch: as measured on two CPU cores."
+        "\ngenerator, critic: parameters trained + moving statistics kept.  an epoch: as measured on one CPU core."
         "\n--recipe NAME --list tells more of one, and its options."
     )
 

@@ -35,7 +35,7 @@ class Recipe:
     loss_figure: a style of ``viz.save_losses``.  text_log: steps between lines of d_loss.txt, d_acc.txt
     and g_loss.txt; 0 for none.  strip: the epochs of the film strip; () for six, evenly spread.
     strip_reverse: dark on white.
-    epoch_seconds: of one epoch, measured (docs/texts.md says on what).
+    epoch_seconds: of one epoch, measured on one CPU core (docs/texts.md says how).
     own: the options that only this recipe has, as they are; changes: the options that were set by name.
     """
 
