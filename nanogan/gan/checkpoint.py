@@ -43,7 +43,9 @@ def replacing(path):
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and not error.filename:  # a full disk does not say what was written
+            error.filename = str(path)
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
@@ -68,7 +70,7 @@ def save(path, header, arrays):
 
 def load(path):
     """(header, arrays) of a file that ``save`` wrote.  Raises CheckpointError where it did not, or the file is damaged."""
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(os.path.expanduser(path))
     try:
         with open(path, "rb") as file:
             if not zipfile.is_zipfile(file):
@@ -91,7 +93,7 @@ def load(path):
     except MemoryError:
         raise
     except Exception as error:  # a foreign or damaged archive can fail in any way: BadZipFile, KeyError, ValueError, zlib.error ...
-        why = "it has no header" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+        why = "it has no header" if isinstance(error, KeyError) else f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise CheckpointError(
             f"{path} is damaged, or no checkpoint of nanogan ({why:.100}); use another, such as a kept one in checkpoints/"
         ) from error
@@ -142,9 +144,9 @@ def _load_network(which, path, network):
 
 
 def find(path, which):
-    """The file that ``path`` stands for: itself, or in a run's folder the checkpoint, else the file of the network ``which``."""
-    path = pathlib.Path(path).expanduser()
-    if not path.is_dir():
+    """The file that ``path`` stands for: itself, or in a run's folder the file of the network ``which``, else the checkpoint."""
+    path = pathlib.Path(os.path.expanduser(path))
+    if not os.path.isdir(path):
         return path
     for name in (NAMES[which], "checkpoint.npz"):
         if (path / name).is_file():

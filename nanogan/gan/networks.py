@@ -151,18 +151,22 @@ def planar_critic(width=128):
 
 
 def quick_generator(latent=32):
-    """32 -> 7x7x64 -> 14x14x32 -> 28x28x1, kernels 4x4, which a stride of 2 covers evenly."""
+    """32 -> 128 -> 7x7x64 -> 14x14x32 -> 28x28x1, kernels 4x4, which a stride of 2 covers evenly."""
     return Sequential(
-        Dense(latent, 7 * 7 * 64, bias=False), BatchNorm(7 * 7 * 64), LeakyReLU(0.2), Reshape(7, 7, 64),
+        Dense(latent, 128, bias=False), BatchNorm(128), LeakyReLU(0.2),                     # (128,)
+        Dense(128, 7 * 7 * 64, bias=False), BatchNorm(7 * 7 * 64), LeakyReLU(0.2), Reshape(7, 7, 64),
         ConvTranspose2D(64, 32, 4, stride=2, bias=False), BatchNorm(32), LeakyReLU(0.2),    # (14, 14, 32)
         ConvTranspose2D(32, 1, 4, stride=2), Tanh(),                                        # (28, 28, 1)
     )  # fmt: skip
 
 
 def quick_critic():
-    """28x28x1 -> 14x14x32 -> 7x7x64 -> 1 logit, kernels 4x4."""
+    """28x28x1 -> 14x14x16 -> 7x7x32 -> 128 -> 1 logit, kernels 4x4, no batch norm.
+
+    The dense layer of 128 is what sees a digit as a whole: without it the logit is a sum of local opinions.
+    """
     return Sequential(
-        Conv2D(1, 32, 4, stride=2), LeakyReLU(0.2),                                         # (14, 14, 32)
-        Conv2D(32, 64, 4, stride=2, bias=False), BatchNorm(64), LeakyReLU(0.2),             # (7, 7, 64)
-        Flatten(), Dense(7 * 7 * 64, 1),
+        Conv2D(1, 16, 4, stride=2), LeakyReLU(0.2),                                         # (14, 14, 16)
+        Conv2D(16, 32, 4, stride=2), LeakyReLU(0.2),                                        # (7, 7, 32)
+        Flatten(), Dense(7 * 7 * 32, 128), LeakyReLU(0.2), Dense(128, 1),
     )  # fmt: skip

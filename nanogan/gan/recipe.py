@@ -22,7 +22,7 @@ class Recipe:
     networks: (make a generator, make a critic).  step: one of ``nanogan.gan.steps``, called with
     step_options besides.  latents: how many noise batches a step takes.  n_critic: 0 for a step that
     takes one real batch; n for one that takes a list of n, and a list of n + 1 noise batches.
-    lr: (generator's, critic's).  length: ("steps", n) or ("epochs", n).
+    lr: (generator's, critic's); over the last ``decay`` of a run, a share of it, they fall to 0.  length: ("steps", n) or ("epochs", n).
     critic_gives: "logit", "probability" or "score".
     with_replacement: batches drawn at random, instead of epochs that see every sample once, in an
     order shuffled whole or (shuffle_buffer > 0) through a buffer; drop_last: without a last, smaller batch.
@@ -54,6 +54,7 @@ class Recipe:
     eps: float = 1e-8
     eps_hat: bool = False
     shared_counter: bool = False
+    decay: float = 0.0
     step_options: dict = dataclasses.field(default_factory=dict)
     latents: int = 1
     n_critic: int = 0
@@ -114,7 +115,7 @@ def configure(make, settings=None):
     own = defaults | {option: value for option, value in changes.items() if option in defaults}
     recipe = make(**own)
     fields = {option: value for option, value in changes.items() if option not in defaults}
-    return dataclasses.replace(recipe, **fields, own=own, changes=changes, about=inspect.cleandoc(make.__doc__))
+    return dataclasses.replace(recipe, **fields, own=own, changes=changes, about=inspect.cleandoc(make.__doc__ or ""))
 
 
 def _parsed(recipe, option, value, known):
@@ -163,6 +164,25 @@ def pair_of(kind, marks):
     return parse
 
 
+def up_to(most):
+    """1, 2, 3, ... most."""
+
+    def parse(text):
+        if (n := positive_int(text)) > most:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at most {most:,}, got {text!r:.60}")
+        return n
+
+    return parse
+
+
+def layout(text):
+    """Rows and columns of a grid that fits into memory: "6x10"."""
+    rows, columns = pair_of(positive_int, "x,")(text)
+    if rows * columns > 10_000:
+        raise argparse.ArgumentTypeError(f"expected at most 10,000 places, got {text!r:.60}")
+    return rows, columns
+
+
 def word(text):
     """Any text but none at all."""
     if not text:
@@ -172,15 +192,15 @@ def word(text):
 
 COMMON = {  # the options of every recipe
     "batch_size": positive_int, "lr": pair_of(positive_float, ","), "beta1": fraction, "beta2": fraction, "eps": positive_float,
-    "eps_hat": boolean, "shared_counter": boolean, "latent_distribution": choice("normal", "uniform"),
+    "eps_hat": boolean, "shared_counter": boolean, "decay": fraction, "latent_distribution": choice("normal", "uniform"),
     "with_replacement": boolean, "shuffle_buffer": nonnegative_int, "drop_last": boolean, "pixels": choice("scaled", "raw"),
-    "log_every": positive_int, "grid": pair_of(positive_int, "x,"),
+    "log_every": positive_int, "grid": layout,
     "sample_noise": choice("fixed", "fresh"), "sample_mode": choice("inference", "train"),
 }  # fmt: skip
 
 PARSERS = COMMON | {  # and those that only some have
-    "latent": positive_int, "objective": choice(*OBJECTIVES), "g_loss": choice(*GENERATOR_LOSSES),
-    "gp_mode": choice("inference", "train"), "penalty_weight": nonnegative_float, "n_critic": positive_int,
-    "batch_norm": boolean, "dropout": fraction, "bn_init": choice("normal", "ones", "around-one"), "slope": fraction, "width": positive_int,
+    "objective": choice(*OBJECTIVES), "g_loss": choice(*GENERATOR_LOSSES),
+    "gp_mode": choice("inference", "train"), "penalty_weight": nonnegative_float, "n_critic": up_to(1000),
+    "batch_norm": boolean, "dropout": fraction, "bn_init": choice("normal", "ones", "around-one"), "slope": fraction, "width": up_to(10_000),
     "alpha": choice("composite", "drop", "mask"), "background": word,
 }  # fmt: skip

@@ -38,7 +38,8 @@ def mlp_mnist(g_loss="cross-entropy"):
     Kept from the text: batch norm after the activation; images for the critic from the generator in
     inference mode; two critic steps, on real and on generated images; batches drawn with replacement;
     one Adam compiled into both networks, whose step counter therefore runs three times as fast; the
-    loss from a clipped probability.  The text says "epoch" for an iteration.  Moving variances follow
+    loss from a probability clipped to [1e-7, 1 - 1e-7] (TensorFlow 2.15 finds the sigmoid's logits
+    again and does not clip; up to a loss of 16.1 that is the same).  The text says "epoch" for an iteration.  Moving variances follow
     TensorFlow 2.15 (biased; Keras 2 used n/(n-1-eps), 3.2 % more at 32 samples).  Pictures are of fresh
     noise, 640 x 480 pixels; d_loss.txt, d_acc.txt and g_loss.txt get a line every 100 iterations.
     g_loss: the text also lists "mse" and "poisson" for its generator.
@@ -104,7 +105,8 @@ def dcgan_fifa(bn_init="normal", slope=0.2, alpha="mask", background="white"):
 
     Kept from the text: colours are multiplied by (alpha > 50), so that what is nearly transparent is
     black; and pixels stay in 0...255, while the generator's tanh cannot leave [-1, 1].  The critic tells
-    them apart at once, and nothing is learned: pixels=scaled mends it.  All else is as in dcgan-pokemon.
+    them apart at once, and nothing is learned: pixels=scaled mends it.  All else, bn_init, slope, alpha and
+    background too, is as in dcgan-pokemon.
     """
     return Recipe(
         name="dcgan-fifa", source="003, second part", data="sprites", **_d2l(bn_init, slope),
@@ -124,7 +126,7 @@ def dcgan_k5_mnist(objective="non-saturating"):
     """Text 004's networks, with the cross-entropy that its first half explains.
 
     Critic and generator alternate; Adam at 2e-4 with beta1 0.5 for both.  The choice of optimiser and
-    length is nanogan's: the text trains these networks as wgan-gp-mnist only.
+    length is nanogan's: the text trains these networks as wgan-gp-mnist only.  objective: another loss.
     """
     return Recipe(
         name="dcgan-k5-mnist", source="004, networks", data="mnist", **_K5, length=("epochs", 20), batch_size=128,
@@ -146,7 +148,7 @@ def wgan_gp_mnist(gp_mode="inference", penalty_weight=10.0, n_critic=1, batch_no
     bounds another network than the one trained (gp_mode=train); one critic step to one of the generator
     (n_critic=5), both from one forward pass, so under the same dropout masks; biases before batch norm; a shuffle
     buffer of 10,000 of the 60,000 images (shuffle_buffer=0 shuffles all); the last, smaller batch left out.
-    Mended: the norm is safe at a gradient of 0, where the text's square root gives NaN.
+    penalty_weight: lambda.  Mended: the norm is safe at a gradient of 0, where the text's square root gives NaN.
     """
     one = n_critic == 1
     return Recipe(
@@ -161,8 +163,9 @@ def wgan_gp_mnist(gp_mode="inference", penalty_weight=10.0, n_critic=1, batch_no
 def wgan_gp_paper(gp_mode="train", penalty_weight=10.0, n_critic=5, batch_norm=False, dropout=0.0):
     """WGAN-GP as its paper has it (Gulrajani et al. 2017, algorithm 1), with text 004's networks.
 
-    No batch norm and no dropout in the critic; five critic steps, each on fresh samples, to one of the
-    generator; Adam(1e-4, 0, 0.9).  A step here is one of the generator: it takes five batches.
+    No batch norm and no dropout in the critic (batch_norm, dropout); five critic steps, each on fresh samples,
+    to one of the generator (n_critic); the penalty on the network that is trained (gp_mode), times 10
+    (penalty_weight); Adam(1e-4, 0, 0.9).  A step here is one of the generator: it takes five batches.
     """
     return Recipe(
         name="wgan-gp-paper", source="the WGAN-GP paper", data="mnist", **_K5, length=("epochs", 100), batch_size=64,
@@ -176,13 +179,13 @@ def ring2d(objective="non-saturating", width=128):
     """Eight Gaussians on a circle: does the generator find them all?
 
     The usual test of mode collapse: radius 2, deviation 0.02.  The run prints how many modes were found,
-    and the share of samples within three deviations of one.
+    and the share of samples within three deviations of one.  objective: another loss; width: of both networks.
     """
     return Recipe(name="ring2d", data="ring2d", **_planar(objective, width))
 
 
 def grid2d(objective="non-saturating", width=128):
-    """Twenty-five Gaussians on a 5 x 5 grid of spacing 2, deviation 0.05; else as ring2d."""
+    """Twenty-five Gaussians on a 5 x 5 grid of spacing 2, deviation 0.05; objective, width and all else as ring2d."""
     return Recipe(name="grid2d", data="grid2d", **_planar(objective, width))
 
 
@@ -196,14 +199,15 @@ def _planar(objective, width):
 
 
 def quickstart(objective="non-saturating"):
-    """A DCGAN of two layers draws digits in about two minutes, with no download (nanogan's own).
+    """A small DCGAN draws digits in about a minute and a half, with no download (nanogan's own).
 
-    Its data are glyphs, digits drawn with the fonts that matplotlib ships.
+    Its data are glyphs, digits drawn with the fonts that matplotlib ships.  Over the last half of the run
+    both learning rates fall to 0 in a straight line, which gives rare digits their share.  objective: another loss.
     """
     return Recipe(
         name="quickstart", source="nanogan's own", data="glyphs", latent_shape=(32,), image_shape=(28, 28, 1), batch_size=32,
-        length=("steps", 3000), networks=(networks.quick_generator, networks.quick_critic), **_objective(objective, steps.dcgan_step),
-        lr=(2e-3, 5e-4), beta1=0.5, log_every=50, sample_every=("steps", 500), grid=(6, 10), epoch_seconds=9,
+        length=("steps", 3600), networks=(networks.quick_generator, networks.quick_critic), **_objective(objective, steps.dcgan_step),
+        lr=(2e-3, 5e-4), beta1=0.5, decay=0.5, log_every=50, sample_every=("steps", 600), grid=(6, 10), epoch_seconds=7,
     )  # fmt: skip
 
 
@@ -222,7 +226,7 @@ def names():
     return list(RECIPES)
 
 
-def get(name, **options):
+def get(name, /, **options):
     """The recipe called ``name``, with options set; a value may be given as text, as from a command line.
 
     Raises NanoganError for a name, an option or a value that is not known, and names the nearest.

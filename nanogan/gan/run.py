@@ -44,7 +44,7 @@ class Run:
     @classmethod
     def new(cls, out, config):
         """A run in a folder that is made now.  Raises NanoganError where it holds something already or cannot be written."""
-        run = cls(pathlib.Path(out).expanduser(), config)
+        run = cls(pathlib.Path(os.path.expanduser(out)), config)
         try:
             if run.folder.exists() and any(run.folder.iterdir()):
                 raise NanoganError(f"{run.folder} is not empty, and a run is never overwritten; choose another --out, or go on with --resume")
@@ -52,6 +52,7 @@ class Run:
             run._write_config()
             run._open_history([])
         except OSError as error:
+            run.__exit__()
             raise NanoganError(f"cannot write a run to {run.folder}: {error.strerror or error}; choose another --out") from error
         return run
 
@@ -61,17 +62,23 @@ class Run:
 
         Raises NanoganError where there is no checkpoint, or it is damaged or does not fit the trainer.
         """
-        run = cls(pathlib.Path(folder).expanduser(), config)
+        run = cls(pathlib.Path(os.path.expanduser(folder)), config)
         path = run.folder / "checkpoint.npz"
-        header, arrays = checkpoint.load(path)
-        try:
-            trainer.load_state_dict(header, arrays)
-        except (NanoganError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path} does not fit the networks of this version's recipe {trainer.recipe.name} ({error}); train anew") from error
+        if path.exists() or not (run.folder / "config.json").exists():  # else it was stopped before its first checkpoint
+            header, arrays = checkpoint.load(path)
+            try:
+                trainer.load_state_dict(header, arrays)
+            except (NanoganError, KeyError, TypeError, ValueError) as error:
+                raise CheckpointError(
+                    f"{path} does not fit the networks of this version's recipe {trainer.recipe.name} ({error}); train anew"
+                ) from error
+        if trainer.steps > config.get("steps", trainer.steps):
+            raise NanoganError(f"{run.folder} has made {trainer.steps:,} steps, and {config['steps']:,} in all are asked for; ask for more")
         try:
             run._take_back(trainer)
             run._write_config()
         except OSError as error:
+            run.__exit__()
             raise NanoganError(f"cannot go on in {run.folder}: {error.strerror or error}; check its permissions") from error
         return run
 
@@ -82,9 +89,9 @@ class Run:
         for name in TEXT_LOGS if recipe.text_log else ():
             lines = (self.folder / name).read_text().splitlines(keepends=True) if (self.folder / name).exists() else []
             _rewrite(self.folder / name, "".join(lines[: -(-steps // recipe.text_log)]))
-        for path in [*self.folder.glob(".*.tmp"), *self.folder.rglob(".*.part")]:
+        for path in [*self.folder.rglob(".*.tmp"), *self.folder.rglob(".*.part")]:
             path.unlink()
-        for path in (self.folder / "samples").glob("step_*.png"):
+        for path in pictures_in(self.folder):
             if step_of(path) > steps:
                 path.unlink()
 
@@ -118,13 +125,13 @@ class Run:
         os.fsync(self.history.fileno())  # rows before the checkpoint that counts on them
         header, arrays = trainer.state_dict()
         header |= {"kind": "checkpoint", "config": self.config} | self.maker
-        checkpoint.save(self.folder / "checkpoint.npz", header, arrays)
         if keep:
             (self.folder / "checkpoints").mkdir(exist_ok=True)
             checkpoint.save(self.folder / "checkpoints" / f"step_{trainer.steps:06d}.npz", header, arrays)
         for which, name in checkpoint.NAMES.items():
             state = checkpoint.prefixed(which, checkpoint.part(which, arrays))
             checkpoint.save(self.folder / name, {"kind": which, "steps": trainer.steps} | self.maker, state)
+        checkpoint.save(self.folder / "checkpoint.npz", header, arrays)  # last: the run goes on from here, with all else of this step written
         self.saved_at = time.monotonic()
 
     @property
@@ -156,7 +163,7 @@ class Run:
     def finish(self, trainer):
         """The pictures of the whole run: losses.png, samples.gif and, of images, film_strip.png."""
         recipe = trainer.recipe
-        pictures = sorted((self.folder / "samples").glob("step_*.png"), key=step_of)
+        pictures = pictures_in(self.folder)
         viz.save_losses(self.folder / "losses.png", read_history(self.folder / "history.csv"), recipe.loss_figure, recipe.name, trainer.per_epoch)
         viz.save_animation(self.folder / "samples.gif", pictures)
         if trainer.dataset.is_images:
@@ -211,6 +218,11 @@ def _lock(folder):
     return file
 
 
+def pictures_in(folder):
+    """The pictures of the run in ``folder``, in the order of their steps."""
+    return sorted((path for path in (folder / "samples").glob("step_*.png") if path.stem[5:].isdecimal()), key=step_of)
+
+
 def step_of(path):
     """step_000500.png -> 500."""
     return int(path.stem.removeprefix("step_"))
@@ -226,12 +238,20 @@ def strip_of(pictures, epochs, per_epoch, most=6):
 
 
 def read_rows(path):
-    """The whole rows of a history.csv, as lists of texts, without its head; a torn last row is left out."""
+    """The whole rows of a history.csv, as lists of texts, without its head; what is torn or no row is left out."""
     if not pathlib.Path(path).exists():
         return []
     text = pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
     whole = text[: text.rfind("\n") + 1]
-    return [row for row in csv.reader(io.StringIO(whole)) if len(row) == len(COLUMNS) and row[0].isdigit()]
+    return [row for row in (line.split(",") for line in whole.splitlines()) if _is_row(row)]
+
+
+def _is_row(cells):
+    try:
+        int(cells[0])
+        return len([float(cell or "nan") for cell in cells]) == len(COLUMNS)
+    except ValueError:
+        return False
 
 
 def read_history(path):

@@ -98,7 +98,8 @@ class Trainer:
             self.generator, self.watched, self.watched_g, self.watched_d, real, *noise, **self.recipe.step_options
         )
         self.steps += 1
-        on_real, on_fake = self.watched.answers[:2]
+        last = 3 * max(0, self.recipe.n_critic - 1)  # of several critic updates, each of which asks about real, fake and points between
+        on_real, on_fake = self.watched.answers[last : last + 2]
         if self.recipe.critic_gives == "logit":
             on_real, on_fake = kernels.sigmoid(on_real), kernels.sigmoid(on_fake)
         unknown = xp.full((), numpy.nan, dtype=on_real.dtype)
@@ -152,6 +153,7 @@ class Trainer:
         with stop_requests() as asked, bar, numpy.errstate(all="ignore"):  # losses that overflow are told of in one line, below
             shown = 0.0
             while self.steps < total_steps and not asked:
+                self.set_rates(total_steps)
                 self.meter.add(self.step(), self.in_batch)
                 bar.update()
                 if progress and time.perf_counter() - shown > 1.0:  # reading a measure waits for the device: once a second is enough
@@ -164,6 +166,12 @@ class Trainer:
                 self._add_row(run)
         if asked:
             raise Stopped(asked[0])
+
+    def set_rates(self, total_steps):
+        """Give the optimisers the recipe's learning rates, which over its ``decay`` fall to 0 at ``total_steps`` in a straight line."""
+        ending = self.recipe.decay * total_steps
+        factor = min(1.0, (total_steps - self.steps) / ending) if ending else 1.0
+        self.g_opt.lr, self.d_opt.lr = (rate * factor for rate in self.recipe.lr)
 
     def _record(self, run, last):
         """Whatever is due after this step.  The checkpoint comes last: what it says is done has been written."""
@@ -209,11 +217,15 @@ class Trainer:
 
     def load_state_dict(self, header, arrays):
         """Go back to where ``state_dict`` was taken.  Raises NanoganError where names or shapes differ."""
+        order = arrays.get("batches/order")
+        if order is not None and len(order) != self.batches.n:
+            raise NanoganError(f"its batches are of {len(order)} samples, and {self.dataset.name} holds {self.batches.n}")
         for name in ("generator", "critic", "g_opt", "d_opt"):
             getattr(self, name).load_state_dict(checkpoint.part(name, arrays))
         random.stream().bit_generator.state = header["random"]
         self.steps = int(header["steps"])
-        self.batches.order, self.batches.position = arrays.get("batches/order"), int(header["position"])
+        self.batches.order, self.batches.position = order, int(header["position"])
+        self.watched_d.grads, self.watched_g.grads = [], []
         self.watched_d.before, self.watched_g.before = header["norms"]
         self.meter = Meter()
         self.meter.measured = [xp.asarray(row) for row in arrays.get("meter/measured", ())]

@@ -24,7 +24,7 @@ def walk(start, end, steps, spherical=True):
     lengths = [float(xp.sqrt((z * z).sum())) for z in (start, end)]
     if spherical and min(lengths) > 0:
         a, b = start / lengths[0], end / lengths[1]
-        angle = xp.arccos(xp.clip((a * b).sum(), -1.0, 1.0))
+        angle = 2 * xp.arctan2(xp.sqrt(((a - b) ** 2).sum()), xp.sqrt(((a + b) ** 2).sum()))  # where arccos(<a, b>) loses half the digits
         if float(xp.sin(angle)) > 1e-4:  # else they point the same way, or away from each other: no circle is shortest
             direction = (xp.sin((1 - t) * angle) * a + xp.sin(t * angle) * b) / xp.sin(angle)
             return ((1 - t) * lengths[0] + t * lengths[1]) * direction

@@ -29,8 +29,8 @@ def whole_file(path):
     ...     os.listdir(folder)
     ['a.txt']
     """
-    path = pathlib.Path(path).expanduser()
-    if path.exists() and not path.is_file():
+    path = pathlib.Path(os.path.expanduser(path))
+    if os.path.exists(path) and not os.path.isfile(path):
         raise NanoganError(f"{path} is not a file that a picture could replace; choose another name")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

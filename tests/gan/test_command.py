@@ -2,8 +2,11 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -74,6 +77,8 @@ def test_a_wrong_argument_is_one_line_and_status_2(argv, said, capsys):
         (command.positive_int, "7", 7),
         (command.nonnegative_int, "0", 0),
         (command.positive_float, "2e-4", 2e-4),
+        (command.nonnegative_float, "0", 0.0),
+        (command.nonnegative_float, "2.5", 2.5),
         (command.fraction, "0", 0.0),
         (command.fraction, "0.999", 0.999),
     ],
@@ -109,7 +114,10 @@ class OutOfMemory(MemoryError):  # as CuPy's and NumPy's are
         (OutOfMemory("Unable to allocate 9 GiB"), 1, "error: out of memory: Unable to allocate 9 GiB; a smaller --batch-size needs less"),
         (MemoryError(), 1, "error: out of memory: no room left; a smaller --batch-size needs less"),
         (ZeroDivisionError("by\r\nzero"), 1, "error: ZeroDivisionError: by zero, at gan/test_command.py:"),
+        (FloatingPointError("the losses are\nno longer finite"), 1, "error: the losses are no longer finite"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (command.Stopped(signal.SIGINT), 130, "interrupted"),
+        (command.Stopped(signal.SIGTERM), 143, "interrupted"),
     ],
 )
 def test_a_failure_is_one_line_and_a_status(error, status, said, capsys, monkeypatch):
@@ -177,3 +185,104 @@ def test_a_warning_is_not_an_error():
     with start("import warnings; warnings.warn('mind the gap')", stdout=subprocess.PIPE) as program:
         assert "UserWarning: mind the gap" in program.stderr.read()
     assert program.returncode == 0
+
+
+# --- Asked to stop --------------------------------------------------------------------------------------------
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+def handlers():
+    return [signal.getsignal(number) for number in SIGNALS]
+
+
+def ask(number):
+    """Send this process a signal, and wait until Python has seen it."""
+    os.kill(os.getpid(), number)
+    for _ in range(100):
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def own_handlers():
+    """Whatever a test does, SIGTERM does not end the tests."""
+    before = handlers()
+    yield
+    for number, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_request_is_noted(number, own_handlers):
+    before = handlers()
+    with command.stop_requests() as asked:
+        assert asked == [] and not asked
+        ask(number)
+        assert asked == [number]
+    assert handlers() == before and asked == [number]
+
+
+@pytest.mark.parametrize("first", SIGNALS)
+@pytest.mark.parametrize("second", SIGNALS)
+def test_the_second_one_interrupts_at_once(first, second, own_handlers):
+    before = handlers()
+    with pytest.raises(KeyboardInterrupt) as caught, command.stop_requests() as asked:
+        ask(first)
+        ask(second)
+        asked.append("it went on")
+    assert asked == [first] and handlers() == before and type(caught.value) is KeyboardInterrupt
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_handlers_come_back_after_an_error(error, own_handlers):
+    mine = lambda number, frame: None  # noqa: E731
+    signal.signal(signal.SIGTERM, mine)
+    before = handlers()
+    with pytest.raises(error), command.stop_requests():
+        assert handlers() != before
+        raise error
+    assert handlers() == before and signal.getsignal(signal.SIGTERM) is mine
+
+
+def test_one_inside_another(own_handlers):
+    with command.stop_requests() as outer:
+        with command.stop_requests() as inner:
+            ask(signal.SIGINT)
+        assert inner == [signal.SIGINT] and outer == []
+        ask(signal.SIGTERM)
+        assert outer == [signal.SIGTERM]
+
+
+def test_elsewhere_than_in_the_main_thread_nothing_is_caught():
+    seen = []
+
+    def work():
+        before = handlers()
+        with command.stop_requests() as asked:
+            seen.append((asked, handlers() == before))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [([], True)]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped(number, status):
+    stopped = command.Stopped(number)
+    assert stopped.status == status and isinstance(stopped, KeyboardInterrupt) and not isinstance(stopped, Exception)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_program_that_is_asked_to_stop(number, status):
+    body = (
+        "import time; asked = (guard := command.stop_requests()).__enter__(); print('ready', flush=True)\n"
+        "    for _ in range(3000): asked or time.sleep(0.01)\n"
+        "    guard.__exit__(None, None, None); print('in good order', flush=True)\n"
+        "    raise command.Stopped(asked[0])"
+    )
+    with start(body, stdout=subprocess.PIPE) as program:
+        assert program.stdout.readline() == "ready\n"
+        program.send_signal(number)
+        assert program.stdout.read() == "in good order\n" and program.stderr.read() == "nanogan: interrupted\n"
+    assert program.returncode == status

@@ -1,9 +1,9 @@
-"""The trainer: batches, bookkeeping, and a seed that repeats a run; then two measurements of whole runs."""
+"""The trainer: bookkeeping, a seed that repeats a run, a run that goes on as if never stopped; then two measurements of whole runs."""
 
-import csv
 import dataclasses
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -11,7 +11,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import nanogan as ng
 from nanogan import data, metrics
@@ -19,28 +18,38 @@ from nanogan.backend import random
 from nanogan.data import Dataset
 from nanogan.data.gaussian import COVARIANCE, MEAN
 from nanogan.gan import recipes, steps
-from nanogan.gan.trainer import MEASURES, Batches, Run, Trainer, Watched, free_folder
+from nanogan.gan.command import Stopped
+from nanogan.gan.run import MEASURES
+from nanogan.gan.trainer import Meter, Trainer, Watched, WatchedOptimizer
 
 
-def noise_images(n=10, shape=(28, 28, 1)):
-    return Dataset("noise", np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8))
+def noise_images(n=10, shape=(28, 28, 1), **options):
+    return Dataset("noise", np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8), **options)
 
 
 def points(n=10):
     return Dataset("points", np.random.default_rng(0).standard_normal((n, 2)).astype(np.float32))
 
 
-SMALL = {  # recipe, data, batch
-    "quickstart": (noise_images(), 4),
-    "gaussian2d": (points(), 4),
-    "mlp-mnist": (noise_images(), 4),
-    "dcgan-mnist": (noise_images(5), 2),
+SMALL = {  # recipe, data, options that make it small
+    "quickstart": (noise_images(), {"batch_size": 4}),
+    "gaussian2d": (points(), {"batch_size": 4}),
+    "mlp-mnist": (noise_images(), {"batch_size": 4}),
+    "dcgan-mnist": (noise_images(5), {"batch_size": 2}),
+    "dcgan-pokemon": (noise_images(5, (64, 64, 3)), {"batch_size": 2, "grid": (1, 3)}),
+    "dcgan-fifa": (noise_images(5, (64, 64, 3)), {"batch_size": 2, "grid": (1, 3)}),
+    "dcgan-k5-mnist": (noise_images(5), {"batch_size": 2, "grid": (2, 2)}),
+    "wgan-gp-mnist": (noise_images(9), {"batch_size": 2, "grid": (2, 2), "shuffle_buffer": 4}),
+    "wgan-gp-paper": (noise_images(9), {"batch_size": 2, "grid": (2, 2), "n_critic": 2}),
+    "ring2d": (points(), {"batch_size": 4}),
+    "grid2d": (points(), {"batch_size": 4}),
 }
 
 
-def trainer(name="gaussian2d", seed=0, **changes):
-    dataset, batch_size = SMALL[name]
-    return Trainer(dataclasses.replace(recipes.get(name), **{"batch_size": batch_size} | changes), dataset, seed)
+def trainer(name="gaussian2d", seed=0, fields=None, **options):
+    """options: of the recipe, as they are set by name; fields: of Recipe, whatever can be set."""
+    dataset, small = SMALL[name]
+    return Trainer(dataclasses.replace(recipes.get(name, **small | options), **fields or {}), dataset, seed)
 
 
 def state(t):
@@ -53,60 +62,65 @@ def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
 
 
-def train(folder, t, *totals):
-    """The rows of history.csv and the names of the pictures after training up to each total in turn."""
-    with Run(folder, {"seed": 1}) as run:
-        for total in totals:
-            t.train(total, run, progress=False)
-    with open(folder / "history.csv", newline="") as file:
-        return list(csv.DictReader(file)), sorted(path.name for path in (folder / "samples").iterdir())
+def make_steps(t, n):
+    with np.errstate(all="ignore"):
+        return [t.step() for _ in range(n)]
 
 
 class Nowhere:
     """A run that is written nowhere."""
 
+    folder = "nowhere"
+
     def add_row(self, *row):
         pass
 
+    add_text_logs = save_samples = save_checkpoint = add_row
+
+    def keep_due(self, steps):
+        return False
+
+    checkpoint_due = keep_due
+
+
+class Noting(Nowhere):
+    """A run that notes what it is asked to write, as (what, step)."""
+
+    def __init__(self, checkpoint_every=0, keep_every=0):
+        self.checkpoint_every, self.keep_every, self.rows, self.noted = checkpoint_every, keep_every, [], []
+
+    def add_row(self, step, epoch, measures, norms, rate):
+        self.rows.append((step, epoch, np.array(measures, np.float64), norms, rate))
+        self.noted.append(("row", step))
+
+    def add_text_logs(self, measures):
+        self.noted.append(("text", np.array(measures, np.float64)))
+
     def save_samples(self, t):
-        pass
+        self.noted.append(("picture", t.steps))
+
+    def save_checkpoint(self, t, keep=False):
+        self.noted.append(("kept" if keep else "checkpoint", t.steps))
+
+    def keep_due(self, steps):
+        return bool(self.keep_every) and steps % self.keep_every == 0
+
+    def checkpoint_due(self, steps):
+        return bool(self.checkpoint_every) and steps % self.checkpoint_every == 0
+
+    def of(self, kind):
+        return [value for what, value in self.noted if what == kind]
 
 
-# --- Batches --------------------------------------------------------------------------------------------------
+def trained(t, *totals, run=None):
+    run = run or Noting()
+    for total in totals:
+        t.train(total, run, progress=False)
+    return run
 
 
-@pytest.mark.parametrize(("n", "size", "sizes"), [(10, 4, [4, 4, 2]), (12, 4, [4, 4, 4]), (4, 4, [4]), (3, 1, [1, 1, 1]), (5, 4, [4, 1])])
-def test_an_epoch_sees_every_sample_once(n, size, sizes):
-    batches = Batches(n, size)
-    assert batches.per_epoch == len(sizes)
-    epochs = [[batches.next() for _ in sizes] for _ in range(3)]
-    for epoch in epochs:
-        assert [len(batch) for batch in epoch] == sizes
-        assert sorted(np.concatenate(epoch)) == list(range(n))
-
-
-def test_epochs_differ_and_follow_the_seed():
-    def orders(seed):
-        ng.seed(seed)
-        batches = Batches(100, 100)
-        return [batches.next().tolist() for _ in range(2)]
-
-    first, second = orders(0)
-    assert first != second and [first, second] == orders(0) != orders(1)
-
-
-def test_with_replacement():
-    batches = Batches(10, 4, with_replacement=True)
-    assert batches.per_epoch == 2
-    drawn = [batches.next() for _ in range(2500)]
-    assert {len(batch) for batch in drawn} == {4} and any(len(set(batch)) < 4 for batch in drawn)
-    counts = np.bincount(np.concatenate(drawn), minlength=10)
-    assert len(counts) == 10 and (abs(counts - 1000) < 5 * 30).all()  # sqrt(10000 * .1 * .9) = 30
-
-
-def test_with_replacement_a_batch_may_be_larger_than_the_data():
-    batches = Batches(3, 8, with_replacement=True)
-    assert batches.per_epoch == 1 and len(batches.next()) == 8
+def test_small_data_for_every_recipe():
+    assert list(SMALL) == recipes.names()
 
 
 # --- A run repeats --------------------------------------------------------------------------------------------
@@ -116,46 +130,95 @@ def test_with_replacement_a_batch_may_be_larger_than_the_data():
 def test_a_seed_repeats_a_run_and_another_does_not(name):
     def run(seed):
         t = trainer(name, seed)
-        return t.generator.state_dict(), [t.step() for _ in range(4)], state(t)  # one run at a time: there is one random stream
+        return t.generator.state_dict(), make_steps(t, 2), state(t)  # one run at a time: there is one random stream
 
     (first_a, measures_a, a), (first_b, measures_b, b), (first_c, _, c) = map(run, (3, 3, 4))
-    assert same(first_a, first_b) and same(a, b) and np.array_equal(measures_a, measures_b)
+    assert same(first_a, first_b) and same(a, b) and np.array_equal(measures_a, measures_b, equal_nan=True)
     assert not any(np.array_equal(first_a[key], first_c[key]) for key in first_a if key.endswith(".weight"))
     assert not any(np.array_equal(a[key], c[key]) for key in a if key.endswith(".weight"))
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_looking_does_not_change_a_run(name, tmp_path):
-    """Pictures and rows at every step, of any size, against none at all; and what is looked at is fixed noise."""
-    looked = trainer(name, log_every=1, sample_every=("steps", 1), grid=(2, 3))
-    train(tmp_path / "run", looked, 3)
-    assert looked.samples().shape == (6, *SMALL[name][0].shape)
+def test_looking_does_not_change_a_run(name):
+    """Pictures and rows at every step against none at all; in either mode, of fixed noise or fresh."""
+    options = {"log_every": 1, "grid": (2, 3)}
+    looked = trainer(name, fields={"sample_every": ("steps", 1)}, **options)
+
+    class Looking(Noting):
+        def save_samples(self, t):
+            super().save_samples(t)
+            assert t.samples().shape == (6, *SMALL[name][0].shape)
+
+    run = trained(looked, 2, run=Looking())
+    assert run.of("picture") == [0, 1, 2]
     before = state(looked), random.stream().bit_generator.state
     assert np.array_equal(looked.samples(), looked.samples())
     assert same(before[0], state(looked)) and before[1] == random.stream().bit_generator.state
     assert all(part.training for _, part in looked.generator.modules())
-    blind = trainer(name)
-    for _ in range(3):
-        blind.step()
+    blind = trainer(name, grid=(2, 3))
+    make_steps(blind, 2)
     assert same(state(looked), state(blind))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("quickstart", {}),
+        ("quickstart", {"sample_mode": "train"}),
+        ("gaussian2d", {"sample_noise": "fixed"}),
+        ("gaussian2d", {}),
+        ("dcgan-pokemon", {}),
+        ("mlp-mnist", {"sample_mode": "train"}),
+    ],
+)
+def test_the_noise_and_the_mode_of_pictures(name, options):
+    """Fresh noise differs from step to step, and is the same for one seed and step; fixed noise stays."""
+    t, fixed = trainer(name, 5, **options), (SMALL[name][1] | {"sample_noise": recipes.get(name).sample_noise} | options)["sample_noise"] == "fixed"
+    seen, generator = [], t.generator
+
+    class Looked:
+        def __getattr__(self, attribute):
+            return getattr(generator, attribute)
+
+        def train(self, training=True):
+            generator.train(training)
+            return self
+
+        def __call__(self, noise):
+            seen.append((generator.training, np.array(noise)))
+            return generator(noise)
+
+    t.generator = Looked()
+    for step in (0, 0, 1, 2):
+        t.steps = step
+        t.samples()
+    assert {training for training, _ in seen} == {t.recipe.sample_mode == "train"} and generator.training
+    noises = [noise for _, noise in seen]
+    assert np.array_equal(noises[0], noises[1]) and noises[0].shape == (np.prod(t.recipe.grid), *t.recipe.latent_shape)
+    assert np.array_equal(noises[1], noises[2]) == np.array_equal(noises[2], noises[3]) == fixed
+    other, again = trainer(name, 6, **options), trainer(name, 5, **options)
+    again.steps = other.steps = 2
+    pick = (lambda t: t.sample_noise) if fixed else (lambda t: t._fresh_noise())
+    assert np.array_equal(pick(again), noises[3]) and not np.array_equal(pick(other), noises[3])
+
+
+def test_pictures_in_training_mode_use_the_statistics_of_their_batch():
+    t = trainer("dcgan-pokemon")
+    noise = t.recipe.latent(4)
+    kept = t.generator.state_dict()
+    assert np.array_equal(t.samples(noise), t.generator(noise).data)  # a pass in training mode, which moves them ...
+    assert not same(kept, t.generator.state_dict())
+    t.generator.load_state_dict(kept)
+    t.samples(noise)
+    assert same(kept, t.generator.state_dict())  # ... but a look does not
+    assert not np.array_equal(t.samples(noise)[:2], t.samples(noise[:2]))
+    t.recipe = dataclasses.replace(t.recipe, sample_mode="inference")
+    np.testing.assert_allclose(t.samples(noise)[:2], t.samples(noise[:2]), atol=1e-5)
 
 
 def test_the_noise_looked_at_follows_the_seed():
     assert np.array_equal(trainer(seed=5).sample_noise, trainer(seed=5).sample_noise)
     assert not np.array_equal(trainer(seed=5).sample_noise, trainer(seed=6).sample_noise)
-
-
-def test_training_in_two_parts_is_training_in_one(tmp_path):
-    one = trainer(log_every=2)
-    rows_one, pictures_one = train(tmp_path / "one", one, 6)
-    two = trainer(log_every=2)
-    rows_two, pictures_two = train(tmp_path / "two", two, 4, 6)
-    assert same(state(one), state(two))
-    for row in rows_one + rows_two:
-        del row["images_per_second"]
-    assert rows_one == rows_two and set(pictures_two) - set(pictures_one) == {"step_000004.png"}  # the end of the first part
-    train(tmp_path / "three", two, 6, 3)  # already there: nothing happens
-    assert two.steps == 6
 
 
 def test_samples_of_given_noise():
@@ -165,100 +228,264 @@ def test_samples_of_given_noise():
     assert made.shape == (2, 28, 28, 1) and np.array_equal(made[0], made[1])
 
 
-# --- What is written ------------------------------------------------------------------------------------------
+def test_training_in_two_parts_is_training_in_one():
+    one, two = trainer(log_every=2), None
+    rows_one = trained(one, 6)
+    state_one = state(one)
+    two = trainer(log_every=2)
+    rows_two = trained(two, 4, 6)
+    assert same(state_one, state(two))
+    for a, b in zip(rows_one.rows, rows_two.rows, strict=True):
+        assert a[:2] == b[:2] and np.array_equal(a[2], b[2], equal_nan=True) and a[3] == b[3]
+    assert rows_two.of("picture") == [0, 3, 4, 6] and rows_one.of("picture") == [0, 3, 6]  # 4: the end of the first part
+    trained(two, 6, 3)  # already there: nothing happens
+    assert two.steps == 6
+
+
+# --- Going on as if never stopped -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("changes", "total", "rows", "pictures"),
+    ("name", "first", "more"), [(name, 2, 1) for name in SMALL] + [(name, 3, 2) for name in ("mlp-mnist", "wgan-gp-mnist", "ring2d")]
+)
+def test_from_a_state_the_next_steps_are_the_same_bit_for_bit(name, first, more):
+    """Dropout's keys, orders half used, and what was measured since the last row, too."""
+    t = trainer(name, 7)
+    for measures in make_steps(t, first):
+        t.meter.add(measures, t.in_batch)
+    header, arrays = t.state_dict()
+    header, arrays = json.loads(json.dumps(header)), {key: value.copy() for key, value in arrays.items()}  # as a file keeps them
+    t.meter.measured += make_steps(t, more)
+    expected = state(t), random.stream().bit_generator.state, t.batches.position, t.batches.order, t.samples()
+    measured, norms = np.array(t.meter.measured), [t.watched_d.norm(), t.watched_g.norm()]
+
+    other = trainer(name, 8)  # of another seed: all that counts comes from the state
+    other.seed, other.sample_noise = t.seed, t.sample_noise
+    other.load_state_dict(header, arrays)
+    assert other.steps == first and len(other.meter.measured) == first
+    assert [other.watched_d.norm(), other.watched_g.norm()] == header["norms"]
+    other.meter.measured += make_steps(other, more)
+    assert same(expected[0], state(other)) and expected[1] == random.stream().bit_generator.state
+    assert other.batches.position == expected[2] and np.array_equal(other.batches.order, expected[3])
+    assert np.array_equal(other.samples(), expected[4])
+    assert np.array_equal(np.array(other.meter.measured), measured, equal_nan=True)
+    assert [other.watched_d.norm(), other.watched_g.norm()] == norms and other.steps == t.steps
+    assert (other.g_opt.counter is other.d_opt.counter) == (name == "mlp-mnist")
+
+
+def test_a_state_is_a_copy():
+    t = trainer("mlp-mnist")
+    make_steps(t, 1)
+    header, arrays = t.state_dict()
+    kept = {key: value.copy() for key, value in arrays.items()}
+    make_steps(t, 2)
+    assert same(arrays, kept) and header["steps"] == 1
+    t.load_state_dict(header, arrays)
+    assert t.steps == 1 and not t.meter.measured and [t.watched_d.norm(), t.watched_g.norm()] == header["norms"]
+
+
+def test_the_counter_that_two_optimisers_share():
+    t = trainer("mlp-mnist")
+    make_steps(t, 2)
+    _, arrays = t.state_dict()
+    assert arrays["g_opt/steps"] == arrays["d_opt/steps"] == [6]  # three updates a step
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
     [
-        ({"log_every": 2, "sample_every": ("steps", 2)}, 5, [2, 4, 5], [0, 2, 4, 5]),
-        ({"log_every": 5, "sample_every": ("steps", 100)}, 5, [5], [0, 5]),
-        ({"log_every": 100, "sample_every": ("epochs", 1)}, 7, [7], [0, 3, 6, 7]),  # 10 samples in batches of 4: 3 steps an epoch
-        ({"log_every": 1, "sample_every": ("epochs", 2)}, 6, [1, 2, 3, 4, 5, 6], [0, 6]),
-        ({"log_every": 1, "sample_every": ("epochs", 1)}, 1, [1], [0, 1]),
+        (lambda h, a: a.pop("critic/dense_1.weight"), ng.NanoganError),
+        (lambda h, a: a.update({"g_opt/m.0": np.zeros(3, np.float32)}), ng.NanoganError),
+        (lambda h, a: a.update({"generator/more": np.zeros(3, np.float32)}), ng.NanoganError),
+        (lambda h, a: a.update({"batches/order": np.arange(11)}), ng.NanoganError),  # of other data
+        (lambda h, a: h.pop("random"), KeyError),
+        (lambda h, a: h.pop("norms"), KeyError),
+        (lambda h, a: h["random"].update(bit_generator="MT19937"), ValueError),
     ],
 )
-def test_rows_and_pictures_at_their_cadence(changes, total, rows, pictures, tmp_path):
-    history, names = train(tmp_path / "run", trainer(**changes), total)
-    assert list(history[0]) == ["step", "epoch", *MEASURES, "images_per_second"]
-    assert [int(row["step"]) for row in history] == rows
-    assert [float(row["epoch"]) for row in history] == pytest.approx([step / 3 for step in rows], abs=1e-4)
-    assert names == [f"step_{step:06d}.png" for step in pictures]
+def test_a_state_that_does_not_fit(change, error):
+    t = trainer()
+    make_steps(t, 1)
+    header, arrays = t.state_dict()
+    change(header, arrays)
+    with pytest.raises(error):
+        trainer().load_state_dict(header, arrays)
 
 
-def test_columns():
-    assert MEASURES == ("d_loss", "g_loss", "d_real", "d_fake", "d_acc_real", "d_acc_fake")
+# --- What is written, and when --------------------------------------------------------------------------------
 
 
-def test_a_row_is_the_mean_since_the_row_before(tmp_path):
-    rows, _ = train(tmp_path / "run", trainer(log_every=3), 5)
-    counted = trainer()
-    measured = np.array([counted.step() for _ in range(5)], np.float64)
-    for row, part in zip(rows, (measured[:3], measured[3:]), strict=True):
-        np.testing.assert_allclose([float(row[name]) for name in MEASURES], part.mean(axis=0), rtol=1e-5)
-        assert float(row["images_per_second"]) > 0
+@pytest.mark.parametrize(
+    ("log_every", "sample_every", "total", "rows", "pictures"),
+    [
+        (2, ("steps", 2), 5, [2, 4, 5], [0, 2, 4, 5]),
+        (5, ("steps", 100), 5, [5], [0, 5]),
+        (100, ("epochs", 1), 7, [7], [0, 3, 6, 7]),  # 10 samples in batches of 4: 3 steps an epoch
+        (1, ("epochs", 2), 6, [1, 2, 3, 4, 5, 6], [0, 6]),
+        (1, ("epochs", 1), 1, [1], [0, 1]),
+        (3, ("iterations", 3), 8, [3, 6, 8], [1, 4, 7, 8]),  # iterations count from 0, the first step; none before it
+        (3, ("iterations", 3), 7, [3, 6, 7], [1, 4, 7]),
+        (3, ("iterations", 100), 1, [1], [1]),
+    ],
+)
+def test_rows_and_pictures_at_their_cadence(log_every, sample_every, total, rows, pictures):
+    run = trained(trainer(log_every=log_every, fields={"sample_every": sample_every}), total)
+    assert run.of("row") == rows and run.of("picture") == pictures
+    assert [row[1] for row in run.rows] == pytest.approx([step / 3 for step in rows])
+    assert run.of("text") == []
 
 
-@pytest.mark.parametrize(("name", "grid", "size", "mode"), [("quickstart", (2, 3), (594, 396), "L"), ("gaussian2d", (4, 4), (480, 480), None)])
-def test_pictures(name, grid, size, mode, tmp_path):
-    """Images of 28 pixels, enlarged 7 times with a gap of 1 around each; points on a square of 480."""
-    t = trainer(name, grid=grid)
-    _, names = train(tmp_path / "run", t, 1)
-    pictures = []
-    for file in names:
-        with Image.open(tmp_path / "run" / "samples" / file) as picture:
-            assert picture.format == "PNG" and picture.size == size and mode in (None, picture.mode)
-            pictures.append(np.asarray(picture))
-    assert not np.array_equal(*pictures)
-    if mode:
-        assert np.array_equal(pictures[-1][..., None], ng.viz.image_grid(t.samples(), *grid))
+def test_the_outputs_of_text_002():
+    """Over its 30,001 iterations: 301 lines in each text file, 11 pictures, and a row of history every 100."""
+    t = trainer("mlp-mnist")
+
+    def step():
+        t.steps += 1
+        return np.full(7, t.steps, np.float32)
+
+    t.step = step
+    run = trained(t, 30_001)
+    assert [int(line[0]) for line in run.of("text")] == list(range(1, 30_002, 100))
+    assert run.of("picture") == list(range(1, 30_002, 3000))
+    assert run.of("row") == [*range(100, 30_001, 100), 30_001]
+    assert run.rows[0][2][0] == 50.5 and run.rows[-1][2][0] == 30_001  # the mean of 1 to 100; that of the last step alone
 
 
-def test_config_and_folder(tmp_path):
-    config = {"recipe": {"lr": [1e-3, 5e-4]}, "seed": 7, "data_dir": None}
-    run = Run(tmp_path / "a" / "b" / "run", config)
-    assert (run.folder / "history.csv").read_text().count("\n") == 1  # the head of the table is there at once
-    run.history.close()
-    assert json.loads((run.folder / "config.json").read_text()) == config
-    assert sorted(path.name for path in run.folder.iterdir()) == ["config.json", "history.csv", "samples"]
+def test_an_epoch_of_several_critic_steps():
+    """9 samples in batches of 2, the last left out: 4 batches, of which a step takes 2."""
+    t = trainer("wgan-gp-paper")
+    assert t.per_epoch == 2 and t.batches.per_epoch == 4
+    assert trainer("wgan-gp-paper", n_critic=5).per_epoch == 1  # never 0
+    assert trainer("wgan-gp-mnist").per_epoch == 4 and trainer("wgan-gp-mnist", n_critic=3).per_epoch == 1
+    run = trained(t, 4)
+    assert run.of("picture") == [0, 2, 4] and [row[1] for row in run.rows] == [2.0]
 
 
-def test_a_row_is_on_disk_at_once(tmp_path):
-    run = Run(tmp_path / "run", {})
-    run.add_row(3, 0.5, np.arange(6, dtype=np.float32) / 8, 1234.56)
-    assert (run.folder / "history.csv").read_text().splitlines()[1] == "3,0.5000,0,0.125,0.25,0.375,0.5,0.625,1234.6"
-    run.history.close()
+@pytest.mark.parametrize(
+    ("every", "kept", "checkpoints", "keeps"),
+    [(0, 0, [0, 7], []), (3, 0, [0, 3, 6, 7], []), (0, 3, [0, 7], [3, 6]), (2, 4, [0, 2, 6, 7], [4]), (7, 7, [0], [7])],
+)
+def test_checkpoints_at_their_cadence(every, kept, checkpoints, keeps):
+    run = trained(trainer(log_every=100), 7, run=Noting(every, kept))
+    assert run.of("checkpoint") == checkpoints and run.of("kept") == keeps
 
 
-@pytest.mark.parametrize("name", ["config.json", "anything", ".hidden"])
-def test_a_run_is_never_overwritten(name, tmp_path):
-    (tmp_path / name).write_text("mine")
-    with pytest.raises(ng.NanoganError, match="is not empty, and a run is never overwritten; choose another --out"):
-        Run(tmp_path, {})
-    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+def test_the_checkpoint_comes_after_all_else_of_its_step():
+    run = trained(trainer(log_every=2, fields={"sample_every": ("steps", 2), "text_log": 1}), 4, run=Noting(checkpoint_every=2))
+    kinds = [what for what, _ in run.noted]
+    assert kinds == ["picture", "checkpoint", "text", *["text", "row", "picture", "checkpoint"], "text", *["text", "row", "picture", "checkpoint"]]
 
 
-def test_an_empty_folder_is_taken(tmp_path):
-    Run(tmp_path, {}).history.close()
-    assert (tmp_path / "history.csv").is_file()
+def test_a_row_is_the_mean_since_the_row_before():
+    run = trained(trainer(log_every=3), 5)
+    measured = np.array(make_steps(trainer(), 5), np.float64)
+    for (_, _, means, _, rate), part in zip(run.rows, (measured[:3], measured[3:]), strict=True):
+        np.testing.assert_allclose(means, part.mean(axis=0), rtol=1e-5)
+        assert rate > 0
 
 
-@pytest.mark.parametrize("place", ["file", "file/run", "file/deep/run"])
-def test_a_place_that_cannot_be_written(place, tmp_path):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(ng.NanoganError, match=r"cannot write a run to .*; choose another --out"):
-        Run(tmp_path / place, {})
-    assert [path.name for path in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "mine"
+@pytest.mark.parametrize("name", SMALL)
+def test_rows_have_the_norms_of_the_last_steps_gradients(name):
+    """The critic's of its last update in the step."""
+    t, noted = trainer(name, log_every=2), {}
+    for which in ("d", "g"):
+        optimizer = getattr(t, f"{which}_opt")
+
+        def step(grads, which=which, own=optimizer.step):
+            noted[which] = [np.array(g.data if isinstance(g, ng.Tensor) else g, np.float64) for g in grads]
+            own(grads)
+
+        optimizer.step = step
+    run = trained(t, 2)
+    expected = [np.sqrt(sum((g**2).sum() for g in noted[which])) for which in ("d", "g")]
+    np.testing.assert_allclose(run.rows[-1][3], expected, rtol=1e-4)
+    assert min(expected) > 0
 
 
-def test_free_folder(tmp_path):
-    assert free_folder("x", tmp_path) == tmp_path / "x-1"
-    (tmp_path / "x-1").mkdir()
-    (tmp_path / "x-2").write_text("")
-    (tmp_path / "x-3").symlink_to("nowhere")
-    (tmp_path / "x-5").mkdir()
-    assert free_folder("x", tmp_path) == tmp_path / "x-4" and free_folder("y", tmp_path) == tmp_path / "y-1"
-    assert not (tmp_path / "x-4").exists()  # asking makes nothing
+def test_what_is_left_over_counts_again():
+    """A stop between two regular rows adds one of its own; going on, the regular one holds all since the one before."""
+    one, two = trained(trainer(log_every=4), 4), Noting()
+    t = trainer(log_every=4)
+    trained(t, 3, run=two)
+    assert two.of("row") == [3]
+    t = trainer(log_every=4)
+    make_steps_until_stopped(t, 3)
+    header, arrays = t.state_dict()
+    resumed, rest = trainer(log_every=4), Noting()
+    resumed.load_state_dict(header, arrays)
+    trained(resumed, 4, run=rest)
+    np.testing.assert_allclose(rest.rows[0][2], one.rows[0][2], rtol=1e-6)
+
+
+def make_steps_until_stopped(t, n):
+    for measures in make_steps(t, n):
+        t.meter.add(measures, t.in_batch)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_finishes_the_step_and_saves(number, status):
+    t, run, before = trainer(log_every=4), Noting(), signal.getsignal(signal.SIGINT)
+    own = t.step
+
+    def step():
+        if t.steps == 5:
+            os.kill(os.getpid(), number)
+        return own()
+
+    t.step = step
+    with pytest.raises(Stopped) as caught:
+        trained(t, 100, run=run)
+    assert caught.value.status == status and t.steps == 6
+    assert run.of("checkpoint") == [0, 6] and run.of("row") == [4, 6]
+    assert signal.getsignal(signal.SIGINT) is before
+    trained(t, 8, run=run)
+    assert t.steps == 8
+
+
+def test_losses_that_are_no_numbers_end_the_run():
+    t = trainer("gaussian2d", lr=(1e38, 1e38), log_every=4)
+    run = Noting()
+    with pytest.raises(FloatingPointError, match=r"no longer finite at step 4 .*lower --lr and train again; what there is, is in nowhere$"):
+        trained(t, 8, run=run)
+    assert t.steps == 4 and run.of("row") == [4] and run.of("checkpoint") == [0]  # nothing spoilt is saved
+
+
+def test_the_bar_tells_of_the_losses(capsys):
+    trainer().train(2, Nowhere())
+    err = capsys.readouterr().err
+    assert "2/2" in err and "D 0." in err and "D(G(z))" in err
+
+
+def test_a_meter():
+    meter = Meter()
+    for i, n in ((1.0, 4), (2.0, 4), (6.0, 2)):
+        meter.add(np.array([i, -i], np.float32), n)
+    assert meter.latest().tolist() == [6, -6] and meter.samples == 10
+    meter.since -= 5
+    means, rate = meter.read()
+    assert means.tolist() == [3, -3] and rate == pytest.approx(2, rel=0.05) and not meter.measured and meter.samples == 0
+
+
+@pytest.mark.parametrize(
+    ("decay", "total", "factors"),
+    [
+        (0.0, 4, [1, 1, 1, 1]),
+        (0.5, 8, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),  # over the last half; after the last step it would be 0
+        (1.0, 4, [1, 0.75, 0.5, 0.25]),
+        (0.25, 4, [1, 1, 1, 1]),
+    ],
+)
+def test_rates_fall_to_0_at_the_end(decay, total, factors):
+    t, rates = trainer(lr=(0.5, 2.0), fields={"decay": decay}), []
+    own = t.step
+
+    def step():
+        rates.append((t.g_opt.lr, t.d_opt.lr))
+        return own()
+
+    t.step = step
+    trained(t, total)
+    assert rates == [(0.5 * factor, 2.0 * factor) for factor in factors]
 
 
 # --- Data that do not fit -------------------------------------------------------------------------------------
@@ -271,6 +498,7 @@ def test_free_folder(tmp_path):
         ("quickstart", points(), r"needs samples of shape \(28, 28, 1\), and points holds \(2,\)"),
         ("mlp-mnist", noise_images(4, (32, 32, 1)), r"noise holds \(32, 32, 1\)"),
         ("dcgan-mnist", noise_images(4, (28, 28, 3)), r"noise holds \(28, 28, 3\)"),
+        ("dcgan-pokemon", noise_images(4), r"needs samples of shape \(64, 64, 3\), and noise holds \(28, 28, 1\)"),
         ("dcgan-mnist", noise_images(255), r"a batch of 256 is more than noise holds \(255 samples\); lower --batch-size"),
         ("gaussian2d", points(7), r"a batch of 8 is more than points holds \(7 samples\); lower --batch-size"),
     ],
@@ -286,14 +514,47 @@ def test_more_in_a_batch_than_there_is(name):
         trainer(name, batch_size=13)
 
 
-def test_losses_that_are_no_numbers_end_the_run(tmp_path):
-    t = trainer("gaussian2d", lr=(1e39, 1e39), log_every=4)
-    with pytest.raises(FloatingPointError, match=r"no longer finite at step 4 .*lower --lr"), np.errstate(all="ignore"):
-        train(tmp_path / "run", t, 8)
-    assert t.steps == 4
+# --- What a step gets, and what the critic said ---------------------------------------------------------------
 
 
-# --- What the critic said -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "options", "low", "high"),
+    [
+        ("dcgan-fifa", {}, 0, 255),
+        ("dcgan-fifa", {"pixels": "scaled"}, -1, 1),
+        ("dcgan-pokemon", {}, -1, 1),
+        ("dcgan-pokemon", {"pixels": "raw"}, 0, 255),
+        ("mlp-mnist", {}, -1, 1),
+        ("dcgan-mnist", {}, -1, 1),
+        ("wgan-gp-mnist", {}, -1, 1),
+        ("quickstart", {}, -1, 1),
+    ],
+)
+def test_the_range_of_the_data(name, options, low, high):
+    real, noise = trainer(name, **options)._draw()
+    assert real.min() == low and real.max() == high and real.dtype == np.float32  # of thousands of pixels
+    assert all(z.shape == (len(real), *recipes.get(name).latent_shape) for z in noise)
+
+
+@pytest.mark.parametrize(("name", "n_critic"), [("wgan-gp-paper", 2), ("wgan-gp-paper", 1), ("wgan-gp-mnist", 3)])
+def test_several_batches_a_step(name, n_critic):
+    t = trainer(name, n_critic=n_critic)
+    if name == "wgan-gp-mnist":
+        t.batches.used = 9  # as with drop_last=false: the fifth batch holds a single sample
+    taken, own = [], t.batches.next
+    t.batches.next = lambda: taken.append(own()) or taken[-1]
+    for _ in range(3):
+        taken.clear()
+        reals, (zs,) = t._draw()
+        assert len(reals) == len(taken) == n_critic and len(zs) == n_critic + 1
+        assert all(np.array_equal(real, t.dataset.batch(indices)) for real, indices in zip(reals, taken, strict=True))
+        assert [len(z) for z in zs] == [len(real) for real in reals] + [2] and t.in_batch == sum(map(len, reals))
+        assert len({z.tobytes() for z in zs}) == n_critic + 1  # fresh noise each time
+
+
+def test_two_noise_batches_are_two():
+    _, noise = trainer("mlp-mnist")._draw()
+    assert len(noise) == 2 and not np.array_equal(*noise)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -301,7 +562,7 @@ def test_watched_notes_real_first_and_generated_second(name):
     t, seen = trainer(name), []
     critic = t.critic
 
-    class Noting:
+    class Seeing:
         def __call__(self, x):
             seen.append(x.data.copy() if isinstance(x, ng.Tensor) else x.copy())
             return critic(x)
@@ -309,16 +570,32 @@ def test_watched_notes_real_first_and_generated_second(name):
         def __getattr__(self, attribute):
             return getattr(critic, attribute)
 
-    t.watched = Watched(Noting())
+    t.watched = Watched(Seeing())
     drawn, own = [], t.batches.next
     t.batches.next = lambda: drawn.append(own()) or drawn[-1]
     for i in (1, 2):
-        t.step()
-        assert np.array_equal(seen[0], t.dataset.batch(drawn[-1])) and not np.array_equal(seen[1], seen[0])
+        drawn.clear()
+        make_steps(t, 1)
+        assert np.array_equal(seen[0], t.dataset.batch(drawn[0], scaled=name != "dcgan-fifa")) and not np.array_equal(seen[1], seen[0])
         assert len(t.watched.answers) == len(seen) >= 2, f"step {i}"
-        assert all(type(answer) is np.ndarray and answer.shape == (len(drawn[-1]), 1) for answer in t.watched.answers)
+        assert all(type(answer) is np.ndarray and answer.shape == (len(drawn[0]), 1) for answer in t.watched.answers)
         seen.clear()
     assert t.watched.parameters() == critic.parameters() and t.watched.training
+
+
+def test_a_watched_optimizer():
+    p = ng.Tensor(np.ones(3), requires_grad=True)
+    watched = WatchedOptimizer(ng.optim.SGD([p], 0.5))
+    assert watched.norm() == 0
+    watched.before = 7.0
+    assert watched.norm() == 7
+    watched.step([ng.Tensor(np.array([1.0, 2.0, -2.0]))])
+    assert watched.norm() == 3 and p.data.tolist() == [0.5, 0, 2]
+    watched.step([np.zeros(3)])
+    assert watched.norm() == 0
+
+
+NAN = float("nan")
 
 
 @pytest.mark.parametrize(
@@ -327,19 +604,23 @@ def test_watched_notes_real_first_and_generated_second(name):
         ("logit", [2, -1, 0, 3], [-2, 1, 0, -3], [(0.880797 + 0.268941 + 0.5 + 0.952574) / 4, (0.119203 + 0.731059 + 0.5 + 0.047426) / 4, 0.5, 0.75]),
         ("probability", [0.9, 0.5, 0.2, 0.6], [0.1, 0.5, 0.7, 0.4], [0.55, 0.425, 0.5, 0.75]),
         ("logit", [800, -800], [-800, 800], [0.5, 0.5, 0.5, 0.5]),
+        ("score", [-200, 100], [30, 50], [-50, 40, NAN, NAN]),  # a score has no threshold
     ],
 )
-def test_measures(gives, real, fake, expected):
-    """Mean probability and share of right answers; an answer of exactly one half counts as "generated"."""
-    answers = iter([real, fake])
+@pytest.mark.parametrize("penalty", [None, 0.125])
+def test_measures(gives, real, fake, expected, penalty):
+    """Mean answer and share of right ones; an answer of exactly one half counts as "generated"."""
+    answers = iter([real, fake, fake])
 
     def step(generator, critic, g_opt, d_opt, x, z):
-        critic(x), critic(generator(z))
-        return ng.Tensor(1.25), ng.Tensor(0.75)
+        critic(x), critic(generator(z)), critic(x)
+        return ng.Tensor(1.25), ng.Tensor(0.75), *([ng.Tensor(penalty)] if penalty else [])
 
-    t = trainer(step=step, critic_gives=gives)
+    t = trainer(fields={"step": step, "critic_gives": gives, "step_options": {}})
     t.watched = Watched(lambda x: ng.Tensor(np.array(next(answers), np.float32).reshape(-1, 1)))
-    np.testing.assert_allclose(t.step(), [1.25, 0.75, *expected], rtol=1e-5)
+    got = t.step()
+    np.testing.assert_allclose(got, [1.25, 0.75, *expected, penalty or NAN], rtol=1e-5)
+    assert len(got) == len(MEASURES) and got.dtype == np.float32
 
 
 def test_measures_of_a_real_step():
@@ -349,7 +630,87 @@ def test_measures_of_a_real_step():
     p_real, p_fake = (1 / (1 + np.exp(-x)) for x in logits)
     d_loss = -np.log(p_real).mean() - np.log(1 - p_fake).mean()
     np.testing.assert_allclose(got[[0, 2, 3]], [d_loss, p_real.mean(), p_fake.mean()], rtol=1e-5)
-    assert got[[4, 5]].tolist() == [(p_real > 0.5).mean(), (p_fake <= 0.5).mean()]
+    assert got[[4, 5]].tolist() == [(p_real > 0.5).mean(), (p_fake <= 0.5).mean()] and np.isnan(got[6])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "weight"), [("wgan-gp-mnist", {}, 10), ("wgan-gp-mnist", {"penalty_weight": 3}, 3), ("wgan-gp-paper", {"n_critic": 3}, 10)]
+)
+def test_measures_of_a_wasserstein_step(name, options, weight):
+    """The critic's loss is mean(D(G(z))) - mean(D(x)) + weight * penalty; scores have no share of right answers."""
+    d_loss, g_loss, d_real, d_fake, right_real, right_fake, penalty = make_steps(trainer(name, **options), 2)[-1]
+    assert d_loss == pytest.approx(d_fake - d_real + weight * penalty, rel=1e-4) and penalty > 0
+    assert np.isnan(right_real) and np.isnan(right_fake)
+    if name == "wgan-gp-mnist":
+        assert g_loss == pytest.approx(-d_fake, rel=1e-5)  # from the same forward pass
+
+
+@pytest.mark.parametrize("name", ["quickstart", "dcgan-mnist", "ring2d"])
+@pytest.mark.parametrize("objective", ["minimax", "probabilities", "double-sigmoid", "least-squares"])
+def test_every_objective_trains(name, objective):
+    t = trainer(name, objective=objective)
+    before = state(t)
+    measured = np.array(make_steps(t, 2))
+    assert np.isfinite(measured[:, :6]).all() and np.isnan(measured[:, 6]).all()
+    after = state(t)
+    assert not any(np.array_equal(before[key], after[key]) for key in before if key.endswith(".weight"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mlp-mnist", {"g_loss": "mse"}),
+        ("mlp-mnist", {"g_loss": "poisson"}),
+        ("wgan-gp-mnist", {"batch_norm": False, "dropout": 0}),
+        ("wgan-gp-mnist", {"gp_mode": "train"}),
+        ("wgan-gp-mnist", {"n_critic": 2}),
+        ("wgan-gp-paper", {"dropout": 0.2}),
+    ],
+)
+def test_every_mended_form_trains(name, options):
+    measured = np.array(make_steps(trainer(name, **options), 2))
+    assert np.isfinite(measured[:, :4]).all()
+
+
+# --- What whoever starts a run should know --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("quickstart", {}, []),
+        ("mlp-mnist", {}, []),
+        ("dcgan-pokemon", {}, []),
+        ("dcgan-pokemon", {"pixels": "raw"}, ["pixels=scaled"]),
+        ("dcgan-fifa", {}, ["real pixels lie in [0, 255]"]),
+        ("dcgan-fifa", {"pixels": "scaled"}, []),
+        ("gaussian2d", {"pixels": "raw"}, []),  # points have none
+        ("wgan-gp-mnist", {}, ["inference mode"]),
+        ("wgan-gp-mnist", {"gp_mode": "train"}, ["batch as a whole"]),
+        ("wgan-gp-mnist", {"batch_norm": False}, []),
+        ("wgan-gp-paper", {}, []),
+        ("wgan-gp-paper", {"batch_norm": True}, ["batch as a whole"]),
+        ("wgan-gp-mnist", {"pixels": "raw"}, ["inference mode", "real pixels"]),
+    ],
+)
+def test_notes(name, options, words):
+    notes = trainer(name, **options).notes()
+    assert len(notes) == len(words) and all(word in note and "\n" not in note for word, note in zip(words, notes, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("skipped", "note"),
+    [
+        ([("a.png", "no picture")], "1 of 11 files could not be read and are left out: a.png (no picture)"),
+        ([(f"{i}.png", "torn") for i in range(3)], "3 of 13 files could not be read and are left out: 0.png (torn), 1.png (torn), 2.png (torn)"),
+        (
+            [(f"{i}.png", "torn") for i in range(4)],
+            "4 of 14 files could not be read and are left out: 0.png (torn), 1.png (torn), 2.png (torn), ... (skipped.txt in the run lists all)",
+        ),
+    ],
+)
+def test_a_note_of_files_that_could_not_be_read(skipped, note):
+    assert Trainer(recipes.get("quickstart", batch_size=4), noise_images(skipped=skipped)).notes() == [note]
 
 
 # --- Whole runs -----------------------------------------------------------------------------------------------
