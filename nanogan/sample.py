@@ -9,6 +9,7 @@
 It takes a run's folder, a checkpoint.npz or a generator.npz.
 """
 
+import os
 import pathlib
 import sys
 
@@ -24,6 +25,7 @@ from nanogan.gan.walks import round_trip, walk
 
 MOST = 10_000  # images in one go
 BATCH = 256  # images that the generator makes at a time
+IMAGES, POINTS = (".png", ".gif", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"), (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")
 
 
 def parser():
@@ -107,8 +109,8 @@ def single_images(args, generator):
     check_number(args.images)
     if args.grid:
         raise ng.NanoganError("--grid and --images exclude each other: single images lie in no grid; leave one out")
-    folder = pathlib.Path(args.out).expanduser() if args.out else folder_of(args.path) / f"images-seed{args.seed}"
-    if folder.exists() and not folder.is_dir():
+    folder = expanded(args.out) if args.out else folder_of(args.path) / f"images-seed{args.seed}"
+    if os.path.isfile(folder):
         raise ng.NanoganError(f"{folder} is a file, and --images needs a folder; choose another --out")
     make_folder(folder)
     made = generate(generator, generator.latent(args.images))
@@ -123,7 +125,7 @@ def draw_points(args, generator):
     n = args.grid[0] * args.grid[1] if args.grid else 1000
     check_number(n)
     real = data.load(generator.recipe.data, seed=args.seed)
-    out = place(args, f"samples-seed{args.seed}.png")
+    out = place(args, f"samples-seed{args.seed}.png", POINTS)
     viz.save_scatter(out, generate(generator, generator.latent(n)), real.samples[:n], generator.recipe.name, real.centres)
     return f"{n} points: {out}"
 
@@ -141,15 +143,21 @@ def check_number(n):
 
 
 def folder_of(path):
-    path = pathlib.Path(path).expanduser()
-    return path if path.is_dir() else path.parent
+    path = expanded(path)
+    return path if os.path.isdir(path) else path.parent
 
 
-def place(args, name):
+def expanded(path):
+    return pathlib.Path(os.path.expanduser(path))
+
+
+def place(args, name, endings=IMAGES):
     """The file to write, its folder made if need be."""
-    out = pathlib.Path(args.out).expanduser() if args.out else folder_of(args.path) / name
-    if out.is_dir():
+    out = expanded(args.out) if args.out else folder_of(args.path) / name
+    if os.path.isdir(out):
         out = out / name
+    if out.suffix.lower() not in endings:
+        raise ng.NanoganError(f"{out}: its ending names no kind of picture; choose a name that ends in {' '.join(endings)}")
     make_folder(out.parent)
     return out
 

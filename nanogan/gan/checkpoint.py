@@ -63,7 +63,7 @@ def sync_folder(folder):
 
 def save(path, header, arrays):
     """Write ``arrays``, {name: array}, and ``header``, which JSON must be able to hold, to the .npz file ``path``, atomically."""
-    text = json.dumps({"format": FORMAT} | header).encode()
+    text = json.dumps({"format": FORMAT, "arrays": list(arrays)} | header).encode()
     with replacing(path) as file:
         numpy.savez(file, **{HEADER: numpy.frombuffer(text, numpy.uint8)}, **arrays)
 
@@ -83,6 +83,8 @@ def load(path):
             raise CheckpointError(
                 f"{path} was written in the format {header['format']!r:.40}, and this version of nanogan reads {FORMAT!r}; update nanogan"
             )
+        if set(header["arrays"]) != arrays.keys():
+            raise CheckpointError(f"{path} is damaged: it holds other arrays than its header says; use another, such as a kept one in checkpoints/")
         return header, arrays
     except CheckpointError:
         raise
@@ -90,9 +92,7 @@ def load(path):
         raise CheckpointError(f"there is no file {path}; check its name, or train first") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error}); check its name and permissions") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # a foreign or damaged archive can fail in any way: BadZipFile, KeyError, ValueError, zlib.error ...
+    except Exception as error:  # a foreign or damaged archive can fail in any way: BadZipFile, KeyError, ValueError, MemoryError ...
         why = "it has no header" if isinstance(error, KeyError) else f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise CheckpointError(
             f"{path} is damaged, or no checkpoint of nanogan ({why:.100}); use another, such as a kept one in checkpoints/"

@@ -14,6 +14,7 @@ output went away.  NANOGAN_DEBUG=1 in the environment shows the traceback as wel
 import argparse
 import contextlib
 import difflib
+import errno
 import math
 import os
 import signal
@@ -23,6 +24,8 @@ import threading
 import traceback
 
 from nanogan.backend import NanoganError
+
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # of a disk, a file, a quota
 
 
 class Parser(argparse.ArgumentParser):
@@ -150,7 +153,8 @@ def run(main, argv=None):
         return _fail(error, f"error: out of memory: {str(error) or 'no room left'}; a smaller --batch-size needs less", 1)
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
-        return _fail(error, f"error: {error.strerror or error}{place}", 1)
+        remedy = "; make room there, then train --resume goes on from the last checkpoint" if error.errno in FULL else ""
+        return _fail(error, f"error: {error.strerror or error}{place}{remedy}", 1)
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(os.path.dirname(where.filename))}/{os.path.basename(where.filename)}:{where.lineno}"

@@ -10,6 +10,7 @@ pictures, ``samples.gif`` all of them, ``film_strip.png`` some epochs.  ``losses
 should look like.  ``checkpoint.npz``, ``checkpoints/``: to go on from.  ``generator.npz``, ``critic.npz``: the networks.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -53,6 +54,9 @@ class Run:
             run._open_history([])
         except OSError as error:
             run.__exit__()
+            for folder in (run.folder / "samples", run.folder):
+                with contextlib.suppress(OSError):  # it is not empty, or not there
+                    folder.rmdir()
             raise NanoganError(f"cannot write a run to {run.folder}: {error.strerror or error}; choose another --out") from error
         return run
 
@@ -118,6 +122,10 @@ class Run:
             viz.save_scatter(
                 path, trainer.samples(), dataset.samples[: recipe.grid[0] * recipe.grid[1]], f"{recipe.name}, step {trainer.steps}", dataset.centres
             )
+
+    def drop_picture(self, steps):
+        """Take back the picture after ``steps`` steps, if there is one."""
+        (self.folder / "samples" / f"step_{steps:06d}.png").unlink(missing_ok=True)
 
     def save_checkpoint(self, trainer, keep=False):
         """checkpoint.npz, and the networks by themselves; with ``keep``, also a checkpoint that stays."""

@@ -148,6 +148,8 @@ class Trainer:
             if self.recipe.sample_every[0] != "iterations":
                 run.save_samples(self)
             run.save_checkpoint(self)
+        elif self.steps < total_steps and not self._picture_due():
+            run.drop_picture(self.steps)  # the last one of a run that now goes on
         bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress, dynamic_ncols=True,
                    mininterval=0.5 if sys.stderr.isatty() else 10)  # fmt: skip
         with stop_requests() as asked, bar, numpy.errstate(all="ignore"):  # losses that overflow are told of in one line, below
