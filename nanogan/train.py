@@ -69,7 +69,7 @@ def main(argv=None):
     dataset = data.load(config["data"], config["data_dir"], seed=config["seed"], download=args.download, pictures=pictures)
     trainer = Trainer(recipe, dataset, config["seed"])
     config["steps"] = total_steps(args, recipe, trainer.per_epoch, config["steps"])
-    complete(config, trainer)
+    complete(config, trainer, args.resume)
     run = Run.resume(args.resume, trainer, config) if args.resume else Run.new(args.out or free_folder(recipe.name), config)
     announce(trainer, config, run)
     place = shlex.quote(str(run.folder))  # as a shell wants it

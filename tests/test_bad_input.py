@@ -386,7 +386,7 @@ def make_checkpoints(made):
         (made / name).mkdir(exist_ok=True)
         with np.load(made / "run" / "checkpoint.npz") as archive:
             kept = {key: archive[key] for key in archive.files if key != "header.json"}
-            said = json.loads(archive["header.json"].tobytes()) | header
+            said = json.loads(archive["header.json"].tobytes()) | {"arrays": list(kept | more)} | header
         np.savez(made / name / "checkpoint.npz", **{"header.json": np.frombuffer(json.dumps(said).encode(), np.uint8)}, **(kept | more))
 
     whole = (made / "run" / "checkpoint.npz").read_bytes()

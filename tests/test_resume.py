@@ -261,7 +261,6 @@ def test_a_full_disk_leaves_the_checkpoint_before(here):
     # Room is made, and the run goes on to the 40 steps that it was last asked for.
     finished("--resume", "run", cwd=here)
     finished(*argv, "--steps", 40, "--checkpoint-every", 10, "--out", "straight", cwd=here)
-    (here / "run" / "samples" / "step_000020.png").unlink()  # of what was then the last step
     for folder in ("run", "straight"):
         (here / folder / "samples.gif").unlink()
     assert_same_run(here / "straight", here / "run")
@@ -450,9 +449,9 @@ def test_data_that_have_moved(here, capsys):
     assert call(train, *argv, "--data", "mnist", "--data-dir", "first", "--steps", 2, "--out", "run") == 0
     (here / "first").rename(here / "second")
     capsys.readouterr()
-    assert call(train, "--resume", "run", "--steps", 4) == 2 and "in first/mnist or first; " in capsys.readouterr().err
+    assert call(train, "--resume", "run", "--steps", 4) == 2 and f"in {here}/first/mnist or {here}/first; " in capsys.readouterr().err
     assert call(train, "--resume", "run", "--steps", 4, "--data-dir", "second") == 0
-    assert config(here / "run")["data_dir"] == "second" and steps_of(here / "run") == 4
+    assert config(here / "run")["data_dir"] == str(here / "second") and steps_of(here / "run") == 4
 
 
 def test_the_same_again_from_a_config(here):

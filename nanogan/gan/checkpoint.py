@@ -83,7 +83,7 @@ def load(path):
             raise CheckpointError(
                 f"{path} was written in the format {header['format']!r:.40}, and this version of nanogan reads {FORMAT!r}; update nanogan"
             )
-        if set(header["arrays"]) != arrays.keys():
+        if set(header.pop("arrays", arrays)) != arrays.keys():
             raise CheckpointError(f"{path} is damaged: it holds other arrays than its header says; use another, such as a kept one in checkpoints/")
         return header, arrays
     except CheckpointError:

@@ -79,13 +79,14 @@ def lasting(place):
     return place
 
 
-def complete(config, trainer):
-    """Add to ``config`` what is known only once the data are there; raise NanoganError where a resumed run had others."""
+def complete(config, trainer, folder=None):
+    """Add to ``config`` what is known only once the data are there; raise NanoganError where the run resumed in ``folder`` had others."""
     dataset = trainer.dataset
     facts = {"name": dataset.name, "samples": len(dataset), "shape": list(dataset.shape), "crc32": zlib.crc32(dataset.samples)}
-    before = config.get("dataset") or facts
-    if before != facts:
-        raise NanoganError(f"the data of this run were {_in_words(before)}, and now they are {_in_words(facts)}; bring the data back, or train anew")
+    before = config.get("dataset")
+    if before and before != facts:
+        raise NanoganError(f"--resume {folder}: its data were {_in_words(before)}, and now they are {_in_words(facts)}; "
+                           "bring the data back, or train anew")  # fmt: skip
     config["dataset"] = facts
     config["data"], config["data_dir"] = lasting(config["data"]), lasting(config["data_dir"])
     config["backend"] = backend_name()

@@ -54,9 +54,10 @@ class Run:
             run._open_history([])
         except OSError as error:
             run.__exit__()
-            for folder in (run.folder / "samples", run.folder):
-                with contextlib.suppress(OSError):  # it is not empty, or not there
-                    folder.rmdir()
+            with contextlib.suppress(OSError):  # not there, or it holds something by now, and can be resumed
+                if not (run.folder / "config.json").exists():
+                    (run.folder / "samples").rmdir()
+                    run.folder.rmdir()
             raise NanoganError(f"cannot write a run to {run.folder}: {error.strerror or error}; choose another --out") from error
         return run
 

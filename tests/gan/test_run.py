@@ -428,7 +428,7 @@ def test_what_was_written_after_the_checkpoint_is_taken_back(tmp_path):
     stopped_in_parts(tmp_path / "run", 5, 9)
     folder = tmp_path / "run"
     assert [row["step"] for row in rows(folder)] == ["2", "4", "5", "6", "8", "9"]
-    assert names(folder / "samples") == [f"step_{n:06d}.png" for n in (0, 3, 5, 6, 9)]
+    assert names(folder / "samples") == [f"step_{n:06d}.png" for n in (0, 3, 6, 9)]  # not 5, the last before it went on
     with open(folder / "history.csv", "a") as file:
         file.write("10,3.3333,0.1,0.")  # torn
     for stale in (".checkpoint.npz.123.tmp", ".history.csv.123.tmp", "samples/.step_000009.png.123.part", ".losses.png.123.part"):
@@ -439,7 +439,7 @@ def test_what_was_written_after_the_checkpoint_is_taken_back(tmp_path):
     with Run.resume(folder, t, config(t, seed=9)):
         assert t.steps == 5
         assert [row["step"] for row in rows(folder)] == ["2", "4"]  # that of 5 stood between two regular ones
-        assert names(folder / "samples") == [f"step_{n:06d}.png" for n in (0, 3, 5)]
+        assert names(folder / "samples") == [f"step_{n:06d}.png" for n in (0, 3)]
         assert not [path for path in folder.rglob(".*") if path.name != ".lock"]
         assert json.loads((folder / "config.json").read_text())["seed"] == 9
 

@@ -77,6 +77,9 @@ class Nowhere:
 
     add_text_logs = save_samples = save_checkpoint = add_row
 
+    def drop_picture(self, steps):
+        self.noted.append(("dropped", steps))
+
     def keep_due(self, steps):
         return False
 
@@ -101,6 +104,9 @@ class Noting(Nowhere):
 
     def save_checkpoint(self, t, keep=False):
         self.noted.append(("kept" if keep else "checkpoint", t.steps))
+
+    def drop_picture(self, steps):
+        self.noted.append(("dropped", steps))
 
     def keep_due(self, steps):
         return bool(self.keep_every) and steps % self.keep_every == 0
@@ -237,7 +243,8 @@ def test_training_in_two_parts_is_training_in_one():
     assert same(state_one, state(two))
     for a, b in zip(rows_one.rows, rows_two.rows, strict=True):
         assert a[:2] == b[:2] and np.array_equal(a[2], b[2], equal_nan=True) and a[3] == b[3]
-    assert rows_two.of("picture") == [0, 3, 4, 6] and rows_one.of("picture") == [0, 3, 6]  # 4: the end of the first part
+    assert rows_two.of("picture") == [0, 3, 4, 6] and rows_one.of("picture") == [0, 3, 6]  # 4: the end of the first part ...
+    assert rows_two.of("dropped") == [4] and rows_one.of("dropped") == []  # ... is taken back when it goes on
     trained(two, 6, 3)  # already there: nothing happens
     assert two.steps == 6
 
