@@ -95,6 +95,8 @@ def still_walk(args, generator, rows, columns, way, out):
 def moving_walk(args, generator, rows, columns, way, out, stations=4):
     """Each image of a grid walks through ``stations`` samples and back to where it began."""
     frames = args.frames or 12
+    if frames > 600:
+        raise ng.NanoganError(f"--frames {frames} from one sample to the next make a GIF of many minutes; ask for 600 or fewer")
     check_number(rows * columns * stations * frames)
     points = generator.latent(stations * rows * columns).reshape(stations, rows * columns, *generator.recipe.latent_shape)
     z = xp.stack([round_trip(points[:, i], frames, way == "spherical") for i in range(rows * columns)], axis=1)  # (frames, images, ...)

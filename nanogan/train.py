@@ -15,13 +15,14 @@ It prints where the pictures are.  Ctrl-C saves a checkpoint first.
 
 import contextlib
 import math
+import os
 import shlex
 import sys
 
 import numpy
 
 import nanogan as ng
-from nanogan import data, metrics
+from nanogan import data, metrics, viz
 from nanogan.backend import random
 from nanogan.data.gaussian import COVARIANCE, MEAN
 from nanogan.gan import command, listing, recipes
@@ -65,6 +66,9 @@ def main(argv=None):
     config = settings(args)
     recipe = recipes.get(config["recipe"], **config["options"])
     ng.use(config["backend"])
+    check_picture(recipe)
+    if len(recipe.image_shape) != 3 and os.path.isdir(os.path.expanduser(config["data"])):
+        raise ng.NanoganError(f"{recipe.name} learns points, and {config['data']} is a folder, of images; choose another recipe, or leave --data out")
     pictures = {"shape": recipe.image_shape} | recipe.data_options
     dataset = data.load(config["data"], config["data_dir"], seed=config["seed"], download=args.download, pictures=pictures)
     trainer = Trainer(recipe, dataset, config["seed"])
@@ -78,6 +82,8 @@ def main(argv=None):
             run.save_real(trainer)
             trainer.train(config["steps"], run)
         except BaseException as error:
+            if isinstance(error, OSError) and error.errno and not error.filename:
+                error.filename = str(run.folder)
             if isinstance(error, KeyboardInterrupt):
                 print(f"stopped at step {trainer.steps:,} of {config['steps']:,}; python -m nanogan.train --resume {place} goes on", file=sys.stderr)
             if trainer.steps:
@@ -144,18 +150,32 @@ def total_steps(args, recipe, per_epoch, before=None):
     return max(1, math.ceil(steps))
 
 
+def check_picture(recipe):
+    """Raise NanoganError where the recipe's grid does not go into a picture of its size, before anything is made."""
+    if len(recipe.image_shape) == 3:
+        try:
+            viz.images.grid_size(*recipe.grid, recipe.image_shape, size=recipe.picture)
+        except ng.NanoganError as error:
+            raise ng.NanoganError(f"--set grid={recipe.grid[0]}x{recipe.grid[1]}: {error}; choose fewer rows or columns") from error
+
+
 # --- What is printed ------------------------------------------------------------------------------------------------
 
 
 def announce(trainer, config, run):
     recipe, dataset = trainer.recipe, trainer.dataset
     print(f"{recipe.name}: {listing.counted(trainer.generator)} parameters in the generator, {listing.counted(trainer.critic)} in the critic; "
-          f"{len(dataset):,} samples of {dataset.name}; {config['steps']:,} steps of {recipe.batch_size} on {ng.backend_name()}; "
+          f"{len(dataset):,} samples of {printable(dataset.name)}; {config['steps']:,} steps of {recipe.batch_size} on {ng.backend_name()}; "
           f"it goes to {run.folder}")  # fmt: skip
     if trainer.steps:
         print(f"going on from step {trainer.steps:,}")
     for note in trainer.notes():
         print(f"nanogan: note: {note}", file=sys.stderr)
+
+
+def printable(name):
+    """The name of a file, which need not be text."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def verdict(trainer, n=10_000):

@@ -325,7 +325,7 @@ SETTINGS = {  # option -> (recipe, as text, as config.json has it, what of the t
     "sample_noise": ("gaussian2d", "fixed", "fixed", lambda t: bool((t.samples() == t.samples()).all()), True),
     "sample_mode": ("quickstart", "train", "train", lambda t: t.recipe.sample_mode, "train"),
     "objective": ("quickstart", "minimax", "minimax", lambda t: t.recipe.step_options["objective"], "minimax"),
-    "g_loss": ("mlp-mnist", "mse", "mse", lambda t: t.recipe.step_options, {"g_loss": "mse"}),
+    "g_loss": ("mlp-mnist", "mse", "mse", lambda t: t.recipe.step_options, {"objective": "mse"}),
     "gp_mode": ("wgan-gp-mnist", "train", "train", lambda t: t.recipe.step_options["gp_mode"], "train"),
     "penalty_weight": ("wgan-gp-mnist", "0", 0.0, lambda t: t.recipe.step_options["penalty_weight"], 0.0),
     "n_critic": ("wgan-gp-paper", "3", 3, lambda t: len(t._draw()[0]), 3),

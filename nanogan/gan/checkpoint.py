@@ -21,6 +21,7 @@ from nanogan.gan import recipes
 
 FORMAT = "nanogan 1"
 HEADER = "header.json"  # the name of the array that holds it
+KEPT = "use another, or copy one that --keep-every has kept, checkpoints/step_N.npz, over a run's checkpoint.npz"
 NAMES = {"generator": "generator.npz", "critic": "critic.npz"}
 
 
@@ -74,7 +75,7 @@ def load(path):
     try:
         with open(path, "rb") as file:
             if not zipfile.is_zipfile(file):
-                raise CheckpointError(f"{path} is damaged, or no checkpoint of nanogan; name a run's folder, its checkpoint.npz or generator.npz")
+                raise CheckpointError(f"{path} is damaged, or no checkpoint of nanogan; {KEPT}")
             file.seek(0)
             with numpy.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
@@ -84,7 +85,7 @@ def load(path):
                 f"{path} was written in the format {header['format']!r:.40}, and this version of nanogan reads {FORMAT!r}; update nanogan"
             )
         if set(header.pop("arrays", arrays)) != arrays.keys():
-            raise CheckpointError(f"{path} is damaged: it holds other arrays than its header says; use another, such as a kept one in checkpoints/")
+            raise CheckpointError(f"{path} is damaged: it holds other arrays than its header says; {KEPT}")
         return header, arrays
     except CheckpointError:
         raise
@@ -94,9 +95,7 @@ def load(path):
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error}); check its name and permissions") from error
     except Exception as error:  # a foreign or damaged archive can fail in any way: BadZipFile, KeyError, ValueError, MemoryError ...
         why = "it has no header" if isinstance(error, KeyError) else f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise CheckpointError(
-            f"{path} is damaged, or no checkpoint of nanogan ({why:.100}); use another, such as a kept one in checkpoints/"
-        ) from error
+        raise CheckpointError(f"{path} is damaged, or no checkpoint of nanogan ({why:.100}); {KEPT}") from error
 
 
 def prefixed(prefix, state):

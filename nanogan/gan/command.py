@@ -153,7 +153,7 @@ def run(main, argv=None):
         return _fail(error, f"error: out of memory: {str(error) or 'no room left'}; a smaller --batch-size needs less", 1)
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
-        remedy = "; make room there, then train --resume goes on from the last checkpoint" if error.filename and error.errno in FULL else ""
+        remedy = "; make room there and try again, a run that has a checkpoint with --resume" if error.filename and error.errno in FULL else ""
         return _fail(error, f"error: {error.strerror or error}{place}{remedy}", 1)
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]

@@ -48,6 +48,8 @@ def _checked(path, config):
 def of_run(folder):
     """The settings of the run in ``folder``: of its checkpoint, or of its config.json if it was stopped before the first."""
     folder = pathlib.Path(os.path.expanduser(folder))
+    if os.path.isfile(folder):
+        raise NanoganError(f"--resume {folder}: a run is resumed by its folder; --resume {folder.parent} goes on from its checkpoint.npz")
     if not os.path.isdir(folder):
         raise NanoganError(f"there is no run {folder} to resume; name the folder of one, such as runs/quickstart-1")
     if (folder / "checkpoint.npz").exists():

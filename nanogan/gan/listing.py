@@ -22,7 +22,7 @@ def of_recipes():
 
 
 def _duration(seconds):
-    return f"{seconds:.1g} s" if seconds < 1 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.1g} s" if seconds < 1 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.2g} min"
 
 
 def of_options(name):

@@ -16,7 +16,7 @@ from nanogan.ops import binary_cross_entropy, mean, mse, poisson, sigmoid, sigmo
 
 
 class Objective(NamedTuple):
-    """critic_loss(on_real, on_fake), generator_loss(on_fake), and what an answer is: "logit", "probability" or "score"."""
+    """critic_loss(on_real, on_fake), generator_loss(on_fake), and what an answer is, see Recipe.critic_gives."""
 
     critic_loss: Callable
     generator_loss: Callable
@@ -49,7 +49,7 @@ OBJECTIVES = {
     "least-squares": Objective(
         lambda on_real, on_fake: (mse(on_real, 1) + mse(on_fake, 0)) / 2,
         lambda on_fake: mse(on_fake, 1) / 2,
-        "probability",
+        "value",
     ),
 }  # fmt: skip
 

@@ -23,14 +23,14 @@ class Recipe:
     step_options besides.  latents: how many noise batches a step takes.  n_critic: 0 for a step that
     takes one real batch; n for one that takes a list of n, and a list of n + 1 noise batches.
     lr: (generator's, critic's); over the last ``decay`` of a run, a share of it, they fall to 0.  length: ("steps", n) or ("epochs", n).
-    critic_gives: "logit", "probability" or "score".
+    critic_gives: "logit", "probability", "value" (around 0 and 1), or "score", which has no scale.
     with_replacement: batches drawn at random, instead of epochs that see every sample once, in an
     order shuffled whole or (shuffle_buffer > 0) through a buffer; drop_last: without a last, smaller batch.
     data_options: for ``data.load``.  pixels: "scaled" to [-1, 1], or "raw", 0...255.
 
     log_every: steps between rows of history.  sample_every: ("epochs", n) or ("steps", n) between
     pictures, or ("iterations", n), which counts from 0, the first step.  A picture is a grid of
-    (rows, columns) samples, ``picture`` its (width, height) in pixels where the text fixes that, from
+    (rows, columns) samples, that of real ones of ``real_grid`` if it is another, ``picture`` its (width, height) in pixels where the text fixes that, from
     sample_noise "fixed" or "fresh", drawn in sample_mode "inference" or "train" (batch statistics).
     loss_figure: a style of ``viz.save_losses``.  text_log: steps between lines of d_loss.txt, d_acc.txt
     and g_loss.txt; 0 for none.  strip: the epochs of the film strip; () for six, evenly spread.
@@ -68,6 +68,7 @@ class Recipe:
     log_every: int = 25
     sample_every: tuple = ("epochs", 1)
     grid: tuple = (4, 4)
+    real_grid: tuple | None = None
     picture: tuple | None = None
     sample_noise: str = "fixed"
     sample_mode: str = "inference"

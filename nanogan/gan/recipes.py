@@ -48,7 +48,7 @@ def mlp_mnist(g_loss="cross-entropy"):
         name="mlp-mnist", source="002", data="mnist", latent_shape=(100,), image_shape=(28, 28, 1), batch_size=32,
         length=("steps", 30_001), networks=(networks.mlp_generator, networks.mlp_critic), step=steps.two_batch_step,
         lr=(2e-4, 2e-4), beta1=0.5, eps=1e-7, eps_hat=True, shared_counter=True, latents=2, critic_gives="probability",
-        with_replacement=True, step_options={"g_loss": g_loss}, log_every=100, sample_every=("iterations", 3000), grid=(5, 5), picture=(640, 480),
+        with_replacement=True, step_options={"objective": g_loss}, log_every=100, sample_every=("iterations", 3000), grid=(5, 5), picture=(640, 480),
         sample_noise="fresh", loss_figure="points", text_log=100, epoch_seconds=33,
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ def _d2l(bn_init, slope):
     return {
         "latent_shape": (1, 1, 100), "image_shape": (64, 64, 3), "batch_size": 256, "length": ("epochs", 20),
         "networks": (functools.partial(networks.d2l_generator, bn_init=bn_init), functools.partial(networks.d2l_critic, bn_init=bn_init, slope=slope)),
-        "step": steps.d2l_step, "lr": (0.005, 0.005), "beta1": 0.5, "log_every": 10, "grid": (3, 7), "sample_noise": "fresh", "sample_mode": "train",
+        "step": steps.d2l_step, "lr": (0.005, 0.005), "beta1": 0.5, "log_every": 10, "grid": (3, 7), "real_grid": (4, 5), "sample_noise": "fresh", "sample_mode": "train",
     }  # fmt: skip
 
 

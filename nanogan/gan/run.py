@@ -47,19 +47,30 @@ class Run:
         """A run in a folder that is made now.  Raises NanoganError where it holds something already or cannot be written."""
         run = cls(pathlib.Path(os.path.expanduser(out)), config)
         try:
-            if run.folder.exists() and any(run.folder.iterdir()):
+            run.folder.mkdir(parents=True, exist_ok=True)
+            if not is_empty(run.folder):
                 raise NanoganError(f"{run.folder} is not empty, and a run is never overwritten; choose another --out, or go on with --resume")
-            (run.folder / "samples").mkdir(parents=True, exist_ok=True)
+            run.lock = _lock(run.folder)
+            if not is_empty(run.folder):  # of two runs that start here at once, one is refused before it writes
+                raise NanoganError(f"another run has just begun in {run.folder}; choose another --out")
+            (run.folder / "samples").mkdir()
             run._write_config()
             run._open_history([])
-        except OSError as error:
+        except BaseException as error:
+            run._clear()
             run.__exit__()
-            with contextlib.suppress(OSError):  # not there, or it holds something by now, and can be resumed
-                if not (run.folder / "config.json").exists():
-                    (run.folder / "samples").rmdir()
-                    run.folder.rmdir()
-            raise NanoganError(f"cannot write a run to {run.folder}: {error.strerror or error}; choose another --out") from error
+            if isinstance(error, OSError):
+                raise NanoganError(f"cannot write a run to {run.folder}: {error.strerror or error}; choose another --out") from error
+            raise
         return run
+
+    def _clear(self):
+        """Leave nothing of a run that could not begin; with a config.json it can be resumed."""
+        with contextlib.suppress(OSError):  # it was no folder, or is not empty
+            if self.lock and {path.name for path in self.folder.iterdir()} <= {".lock", "samples"}:
+                for folder in filter(pathlib.Path.exists, (self.folder / "samples", self.folder)):
+                    (self.folder / ".lock").unlink(missing_ok=True)
+                    folder.rmdir()
 
     @classmethod
     def resume(cls, folder, trainer, config):
@@ -80,6 +91,8 @@ class Run:
         if trainer.steps > config.get("steps", trainer.steps):
             raise NanoganError(f"{run.folder} has made {trainer.steps:,} steps, and {config['steps']:,} in all are asked for; ask for more")
         try:
+            run.lock = _lock(run.folder)
+            (run.folder / "samples").mkdir(exist_ok=True)
             run._take_back(trainer)
             run._write_config()
         except OSError as error:
@@ -105,7 +118,7 @@ class Run:
     def add_row(self, step, epoch, measures, norms, rate):
         """One line of history.csv, in the order of COLUMNS."""
         cells = [f"{float(m):.6g}" if numpy.isfinite(m) or i < 2 else "" for i, m in enumerate([*measures, *norms])]
-        self._write_row(step, f"{epoch:.4f}", *cells, f"{rate:.1f}")
+        self._write_row(step, f"{epoch:.4f}", *cells, f"{rate:.1f}" if numpy.isfinite(rate) else "")
 
     def add_text_logs(self, measures):
         """A line in each of text 002's files: this step's critic loss, its accuracy, and the generator's loss."""
@@ -131,7 +144,10 @@ class Run:
     def save_checkpoint(self, trainer, keep=False):
         """checkpoint.npz, and the networks by themselves; with ``keep``, also a checkpoint that stays."""
         self.history.flush()
-        os.fsync(self.history.fileno())  # rows before the checkpoint that counts on them
+        os.fsync(self.history.fileno())  # rows, and lines, before the checkpoint that counts on them
+        for path in filter(os.path.exists, (self.folder / name for name in TEXT_LOGS)):
+            with open(path, "ab") as file:
+                os.fsync(file.fileno())
         header, arrays = trainer.state_dict()
         header |= {"kind": "checkpoint", "config": self.config} | self.maker
         if keep:
@@ -161,18 +177,19 @@ class Run:
     # --- Before and after --------------------------------------------------------------------------------------
 
     def save_real(self, trainer):
-        """real.png: real samples, laid out as the generated ones will be.  skipped.txt: the files that could not be read."""
+        """real.png: the first real samples.  skipped.txt: the files that could not be read."""
         recipe, dataset = trainer.recipe, trainer.dataset
         if dataset.is_images:
-            real = dataset.samples[: recipe.grid[0] * recipe.grid[1]].astype(numpy.float32) / 127.5 - 1
-            viz.save_image_grid(self.folder / "real.png", real, *recipe.grid, size=recipe.picture)
+            rows, columns = recipe.real_grid or recipe.grid
+            real = dataset.samples[: rows * columns].astype(numpy.float32) / 127.5 - 1
+            viz.save_image_grid(self.folder / "real.png", real, rows, columns, size=recipe.picture)
         if dataset.skipped:
             _rewrite(self.folder / "skipped.txt", "".join(f"{name}: {why}\n" for name, why in dataset.skipped))
 
     def finish(self, trainer):
         """The pictures of the whole run: losses.png, samples.gif and, of images, film_strip.png."""
         recipe = trainer.recipe
-        pictures = pictures_in(self.folder)
+        pictures = [path for path in pictures_in(self.folder) if is_readable(path)]
         viz.save_losses(self.folder / "losses.png", read_history(self.folder / "history.csv"), recipe.loss_figure, recipe.name, trainer.per_epoch)
         viz.save_animation(self.folder / "samples.gif", pictures)
         if trainer.dataset.is_images:
@@ -186,7 +203,6 @@ class Run:
 
     def _open_history(self, rows):
         path = self.folder / "history.csv"
-        self.lock = _lock(self.folder)
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
         _rewrite(path, text.getvalue())
@@ -207,7 +223,7 @@ class Run:
 
 def _rewrite(path, text):
     with checkpoint.replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))  # a file's name can be no text
 
 
 def _lock(folder):
@@ -227,9 +243,21 @@ def _lock(folder):
     return file
 
 
+def is_empty(folder):
+    """Whether nothing lies in ``folder``, but for the lock of a run that is gone."""
+    return all(path.name == ".lock" for path in folder.iterdir())
+
+
 def pictures_in(folder):
     """The pictures of the run in ``folder``, in the order of their steps."""
     return sorted((path for path in (folder / "samples").glob("step_*.png") if path.stem[5:].isdecimal()), key=step_of)
+
+
+def is_readable(path):
+    """Whether the picture is one still, and whole."""
+    with contextlib.suppress(NanoganError):
+        return viz.files.read_picture(path) is not None
+    return False
 
 
 def step_of(path):

@@ -62,13 +62,13 @@ def simultaneous_step(generator, critic, g_opt, d_opt, real, z):
     return d_loss, g_loss
 
 
-def two_batch_step(generator, critic, g_opt, d_opt, real, z, z_new, g_loss="cross-entropy"):
+def two_batch_step(generator, critic, g_opt, d_opt, real, z, z_new, objective="cross-entropy"):
     """As text 002 updates, Keras's way: the critic steps on real images, then on generated, then the generator.
 
     The images shown to the critic come from the generator in inference mode; the generator learns in
     training mode, from fresh noise ``z_new``.  The critic ends in a sigmoid, and the loss is computed
     from its clipped probability.  d_loss is the mean of the two, the second after the first's update.
-    g_loss: the generator's, "cross-entropy", or the text's alternatives "mse" and "poisson".
+    objective: the generator's, "cross-entropy", or the text's alternatives "mse" and "poisson".
     """
     with no_grad():
         fake = generator.eval()(z)
@@ -77,7 +77,7 @@ def two_batch_step(generator, critic, g_opt, d_opt, real, z, z_new, g_loss="cros
     d_opt.step(grad(d_loss_real, critic.parameters()))
     d_loss_fake = binary_cross_entropy(critic(fake), 0)
     d_opt.step(grad(d_loss_fake, critic.parameters()))
-    g_loss = GENERATOR_LOSSES[g_loss](critic(generator(z_new)))
+    g_loss = GENERATOR_LOSSES[objective](critic(generator(z_new)))
     g_opt.step(grad(g_loss, generator.parameters()))
     return (d_loss_real + d_loss_fake) / 2, g_loss
 

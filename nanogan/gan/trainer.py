@@ -163,7 +163,7 @@ class Trainer:
                     shown = time.perf_counter()
                 self._record(run, last=self.steps == total_steps)
             if asked:
-                run.save_checkpoint(self)
+                self._save(run)
             if self.meter.measured:  # those since the last regular row, which count again if the run goes on
                 self._add_row(run)
         if asked:
@@ -186,7 +186,13 @@ class Trainer:
             run.save_samples(self)
         keep = run.keep_due(self.steps)
         if last or keep or run.checkpoint_due(self.steps):
-            run.save_checkpoint(self, keep)
+            self._save(run, keep)
+
+    def _save(self, run, keep=False):
+        """A checkpoint, but never of networks whose losses are no numbers: the one before is of more use."""
+        if self.meter.measured:
+            self._check_finite(run, self.meter.latest())
+        run.save_checkpoint(self, keep)
 
     def _picture_due(self):
         kind, every = self.recipe.sample_every
@@ -198,8 +204,11 @@ class Trainer:
         means, rate = self.meter.read()
         norms = [self.watched_d.norm(), self.watched_g.norm()]
         run.add_row(self.steps, self.steps / self.per_epoch, means, norms, rate)
-        if not numpy.isfinite(means[:2]).all():
-            raise FloatingPointError(f"the losses are no longer finite at step {self.steps} ({_in_words(means)}); "
+        self._check_finite(run, means)
+
+    def _check_finite(self, run, measures):
+        if not numpy.isfinite(measures[:2]).all():
+            raise FloatingPointError(f"the losses are no longer finite at step {self.steps} ({_in_words(measures)}); "
                                      f"lower --lr and train again; what there is, is in {run.folder}")  # fmt: skip
 
     def state_dict(self):
@@ -248,8 +257,8 @@ class Meter:
         return to_numpy(self.measured[-1])
 
     def rate(self):
-        """Samples a second."""
-        return self.samples / max(time.perf_counter() - self.since, 1e-9)
+        """Samples a second; NaN if none were added."""
+        return self.samples / max(time.perf_counter() - self.since, 1e-9) if self.samples else numpy.nan
 
     def read(self):
         """(means, rate) of all steps added, which are then forgotten."""

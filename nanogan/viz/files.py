@@ -40,6 +40,8 @@ def whole_file(path):
     try:
         with file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # before the name: a power failure leaves the old picture or the new one
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C too
         temporary.unlink(missing_ok=True)

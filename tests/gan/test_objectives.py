@@ -48,7 +48,7 @@ def by_hand(name, a, b):
 
 def test_names():
     assert list(OBJECTIVES) == ["non-saturating", "minimax", "probabilities", "double-sigmoid", "least-squares"]
-    assert {name: o.critic_gives for name, o in OBJECTIVES.items()} == dict.fromkeys(OBJECTIVES, "logit") | {"least-squares": "probability"}
+    assert {name: o.critic_gives for name, o in OBJECTIVES.items()} == dict.fromkeys(OBJECTIVES, "logit") | {"least-squares": "value"}
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -157,7 +157,7 @@ SETTINGS = {
     },
     "mlp-mnist": {
         "data": "mnist", "latent_shape": (100,), "image_shape": (28, 28, 1), "batch_size": 32, "length": ("steps", 30_001),
-        "step": steps.two_batch_step, "step_options": {"g_loss": "cross-entropy"}, "lr": (2e-4, 2e-4), "beta1": 0.5, "beta2": 0.999, "eps": 1e-7,
+        "step": steps.two_batch_step, "step_options": {"objective": "cross-entropy"}, "lr": (2e-4, 2e-4), "beta1": 0.5, "beta2": 0.999, "eps": 1e-7,
         "eps_hat": True, "shared_counter": True, "latents": 2, "n_critic": 0, "latent_distribution": "normal", "critic_gives": "probability",
         "with_replacement": True, "pixels": "scaled", "log_every": 100, "sample_every": ("iterations", 3000), "grid": (5, 5), "picture": (640, 480),
         "sample_noise": "fresh", "sample_mode": "inference", "loss_figure": "points", "text_log": 100,
@@ -524,7 +524,7 @@ def test_n_critic_changes_the_step(n, step, n_critic, latents):
 
 
 @pytest.mark.parametrize(
-    ("objective", "gives"), [("minimax", "logit"), ("probabilities", "logit"), ("double-sigmoid", "logit"), ("least-squares", "probability")]
+    ("objective", "gives"), [("minimax", "logit"), ("probabilities", "logit"), ("double-sigmoid", "logit"), ("least-squares", "value")]
 )
 @pytest.mark.parametrize("name", ["quickstart", "dcgan-mnist", "dcgan-k5-mnist", "ring2d", "grid2d"])
 def test_another_objective(name, objective, gives):
@@ -550,7 +550,7 @@ def test_the_usual_objective_by_name(name):
 
 @pytest.mark.parametrize("g_loss", ["mse", "poisson", "cross-entropy"])
 def test_the_losses_of_the_mlp(g_loss):
-    assert recipes.get("mlp-mnist", g_loss=g_loss).step_options == {"g_loss": g_loss}
+    assert recipes.get("mlp-mnist", g_loss=g_loss).step_options == {"objective": g_loss}
 
 
 @pytest.mark.parametrize("name", ["dcgan-pokemon", "dcgan-fifa"])
