@@ -20,7 +20,7 @@ from nanogan import data, viz
 from nanogan.autograd import no_grad
 from nanogan.backend import xp
 from nanogan.gan import checkpoint, command
-from nanogan.gan.recipe import pair_of
+from nanogan.gan.recipe import layout
 from nanogan.gan.walks import round_trip, walk
 
 MOST = 10_000  # images in one go
@@ -31,7 +31,7 @@ IMAGES, POINTS = (".png", ".gif", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".ti
 def parser():
     p = command.Parser("nanogan.sample", __doc__)
     p.add_argument("path", metavar="RUN_OR_CHECKPOINT", help="a run's folder, a checkpoint.npz or a generator.npz")
-    p.add_argument("--grid", type=pair_of(command.positive_int, "x,"), metavar="RxC", help="rows and columns (default: the recipe's)")
+    p.add_argument("--grid", type=layout, metavar="RxC", help="rows and columns, such as 3x10 (default: the recipe's)")
     p.add_argument("--seed", type=command.nonnegative_int, default=0, metavar="N", help="of the noise (default: 0)")
     what = p.add_mutually_exclusive_group()
     what.add_argument("--images", type=command.positive_int, metavar="N", help="write N single images into the folder --out")

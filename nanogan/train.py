@@ -92,7 +92,8 @@ def main(argv=None):
             raise
         run.finish(trainer)
     print(verdict(trainer), end="")
-    print(f"pictures: {run.folder / 'samples'}, {run.folder / 'samples.gif'}   losses: {run.folder / 'losses.png'}\n"
+    last = run.folder / "samples" / f"step_{trainer.steps:06d}.png"
+    print(f"pictures: {last}, {run.folder / 'samples.gif'}   losses: {run.folder / 'losses.png'}\n"
           f"look closer: python -m nanogan.sample {place}")  # fmt: skip
     return 0
 
@@ -167,7 +168,9 @@ def announce(trainer, config, run):
     print(f"{recipe.name}: {listing.counted(trainer.generator)} parameters in the generator, {listing.counted(trainer.critic)} in the critic; "
           f"{len(dataset):,} samples of {printable(dataset.name)}; {config['steps']:,} steps of {recipe.batch_size} on {ng.backend_name()}; "
           f"it goes to {run.folder}")  # fmt: skip
-    if trainer.steps:
+    if trainer.steps >= config["steps"]:
+        print("this run is complete; --steps with a larger total would go on")
+    elif trainer.steps:
         print(f"going on from step {trainer.steps:,}")
     for note in trainer.notes():
         print(f"nanogan: note: {note}", file=sys.stderr)
@@ -190,7 +193,7 @@ def verdict(trainer, n=10_000):
     if trainer.dataset.name != "gaussian2d":
         return ""
     distance = metrics.wasserstein2_squared(points.mean(axis=0), numpy.cov(points.T), MEAN, COVARIANCE)
-    return f"squared Wasserstein-2 distance between {n:,} generated points and the true Gaussian: {distance:.3f}\n"
+    return f"squared Wasserstein-2 distance between {n:,} generated points and the true Gaussian: {distance:.3f} (0 is perfect, untrained about 10)\n"
 
 
 if __name__ == "__main__":

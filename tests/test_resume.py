@@ -396,7 +396,7 @@ def test_a_finished_run_resumed_stays_as_it_is(here, capsys):
     before = tree(here / "run"), history(here / "run")
     capsys.readouterr()
     assert call(train, "--resume", "run") == 0
-    assert "going on from step 23" in capsys.readouterr().out
+    assert "this run is complete" in capsys.readouterr().out
     after = tree(here / "run"), history(here / "run")
     assert before[1] == after[1] and [row["step"] for row in after[1]] == ["5", "10", "15", "20", "23"]
     del before[0]["history.csv"], after[0]["history.csv"]

@@ -59,7 +59,7 @@ def load(name, data_dir=None, seed=0, download=False, pictures=None, **options):
     A path is that of an IDX file of images, a .bin file, a folder with imagesTrain.bin or MNIST's IDX
     files in it, whose labels are read from the file beside the images, where there is one, or any other
     folder, of pictures.
-    data_dir: where mnist and fashion-mnist lie, and pictures are kept once decoded (see data_directory).
+    data_dir: where mnist and fashion-mnist lie (see data_directory).
     seed: of the sets that are drawn, whatever the state of the random stream.  download: fetch mnist or
     fashion-mnist if it is not there.  pictures: options of image_folder, such as {"shape": (64, 64, 3)},
     which nothing but a folder of pictures heeds.  options go to the maker: see glyphs, sprites, mnist
@@ -81,7 +81,7 @@ def load(name, data_dir=None, seed=0, download=False, pictures=None, **options):
             return _call(name, KNOWN[name], options)
     if name in KNOWN:
         return _call(name, functools.partial(KNOWN[name], seed=seed), options)
-    return _call(name, _reader(name, data_dir, pictures or {}), options)
+    return _call(name, _reader(name, pictures or {}), options)
 
 
 def _call(name, make, options):
@@ -93,13 +93,14 @@ def _call(name, make, options):
     return make(**options)
 
 
-def _reader(name, data_dir, pictures):
+def _reader(name, pictures):
     """What reads the file or folder ``name``: a function of options alone."""
     path = pathlib.Path(os.path.expanduser(name))
     if not name or not os.path.exists(path):
-        nearest = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=0)[0]
+        near = difflib.get_close_matches(name.lower(), KNOWN, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]!r}? " if near else ""
         raise DataError(
-            f"no data set and no file is called {name!r}; the nearest name is {nearest!r} (of {', '.join(KNOWN)}), "
+            f"no data set and no file or folder is called {name!r}; {hint}the names are {', '.join(KNOWN)}, "
             "and a path may be given: an IDX or .bin file, a folder with MNIST's files, or a folder of images"
         )
     if (path / IMAGES).is_file():
@@ -107,7 +108,7 @@ def _reader(name, data_dir, pictures):
     if any(find_images([path / "mnist", path], split) for split in STEMS):
         return functools.partial(mnist, path)
     if path.is_dir():
-        return functools.partial(image_folder, path, **{"cache": data_directory(data_dir) / "images"} | pictures)
+        return functools.partial(image_folder, path, **pictures)
     if path.suffix.lower() in EXTENSIONS:
         raise DataError(f"{path} is a single image; name the folder that it lies in, with all the others")
     return functools.partial(binary_images if path.suffix.lower() == ".bin" else idx_images, path, path.name)

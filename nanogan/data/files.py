@@ -20,7 +20,12 @@ def data_directory(data_dir=None):
     >>> data_directory("/data").as_posix()
     '/data'
     """
-    return _as_path(data_dir or os.environ.get("NANOGAN_DATA") or _cache() / "nanogan")
+    return _as_path(data_dir or os.environ.get("NANOGAN_DATA") or cache_directory())
+
+
+def cache_directory():
+    """The user's cache, whatever NANOGAN_DATA says: for what can be made again."""
+    return _cache() / "nanogan"
 
 
 def _as_path(path):

@@ -16,7 +16,7 @@ import numpy
 
 from nanogan.data import cache as caches
 from nanogan.data.dataset import Dataset
-from nanogan.data.files import DataError, data_directory
+from nanogan.data.files import DataError, cache_directory
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # no others, whatever a file is called: some run programs
@@ -36,7 +36,7 @@ def image_folder(path, shape=(64, 64, 3), alpha="composite", background="white",
 
     Files that cannot be read are left out, and listed with the reason in ``skipped``; names that begin
     with a dot are passed over.  progress: True shows a bar, False none, None one on a terminal if it
-    takes over a second.  cache: a folder, False for none, None for data_directory()/images; what is in
+    takes over a second.  cache: a folder, False for none, None for the user's, cache_directory()/images; what is in
     it may be deleted at any time.
     Raises DataError for wrong options, and where there is no picture that can be read.
 
@@ -51,7 +51,7 @@ def image_folder(path, shape=(64, 64, 3), alpha="composite", background="white",
     found, skipped = _find(root)
     if not found:
         raise DataError(f"there are no images in {root}: no {' '.join(EXTENSIONS)} in it or in the folders in it; name a folder that holds some")
-    store = None if cache is False else pathlib.Path(cache or data_directory() / "images")
+    store = None if cache is False else pathlib.Path(cache or cache_directory() / "images")
     key = caches.key(os.path.realpath(root), found, *look)
     kept = caches.read(store, key)
     samples, unreadable = kept or _decode_all(root, found, look, progress)

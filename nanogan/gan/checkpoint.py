@@ -21,7 +21,7 @@ from nanogan.gan import recipes
 
 FORMAT = "nanogan 1"
 HEADER = "header.json"  # the name of the array that holds it
-KEPT = "use another, or copy one that --keep-every has kept, checkpoints/step_N.npz, over a run's checkpoint.npz"
+KEPT = "name a run's folder, or copy one that --keep-every has kept, checkpoints/step_N.npz, over the damaged file"
 NAMES = {"generator": "generator.npz", "critic": "critic.npz"}
 
 

@@ -91,6 +91,8 @@ def complete(config, trainer, folder=None):
                            "bring the data back, or train anew")  # fmt: skip
     config["dataset"] = facts
     config["data"], config["data_dir"] = lasting(config["data"]), lasting(config["data_dir"])
+    if config["data"] in data.download.FILES and "NANOGAN_DATA" in os.environ:  # found again where that is not set
+        config["data_dir"] = config["data_dir"] or lasting(os.environ["NANOGAN_DATA"])
     config["backend"] = backend_name()
     config["settings"] = {key: value for key, value in vars(trainer.recipe).items() if key not in ("networks", "step", "about", "changes")}
     config["parameters"] = {"generator": count(trainer.generator), "critic": count(trainer.critic)}

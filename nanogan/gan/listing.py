@@ -8,21 +8,32 @@ from nanogan.gan.recipe import COMMON
 
 def of_recipes():
     """The recipes, a line each."""
-    rows = [("recipe", "text", "data", "sample", "generator", "critic", "batch", "length", "an epoch")]
+    rows = [("recipe", "text", "data", "sample", "generator", "critic", "batch", "length", "an epoch", "all")]
     for name in recipes.names():
         r = recipes.get(name)
         with random.fork(0):
             generator, critic = r.build()
         rows.append((name, r.source, r.data, "x".join(map(str, r.image_shape)), counted(generator), counted(critic), str(r.batch_size),
-                     f"{r.length[1]:,} {r.length[0]}", _duration(r.epoch_seconds)))  # fmt: skip
+                     f"{r.length[1]:,} {r.length[0]}", _duration(r.epoch_seconds), _duration(r.epoch_seconds * _epochs(r))))  # fmt: skip
     return _table(rows) + (
-        "\ngenerator, critic: parameters trained + moving statistics kept.  an epoch: as measured on one CPU core."
+        "\ngenerator, critic: parameters trained + moving statistics kept.  an epoch, all: time on one CPU core, as measured."
         "\n--recipe NAME --list tells more of one, and its options."
     )
 
 
+SAMPLES = {"glyphs": 10_000, "sprites": 10_000, "mnist": 60_000, "gaussian2d": 1_000, "ring2d": 100_000, "grid2d": 100_000}
+
+
+def _epochs(recipe):
+    """How many passes through its own data a recipe makes."""
+    kind, n = recipe.length
+    return n if kind == "epochs" else n * recipe.batch_size / SAMPLES[recipe.data]
+
+
 def _duration(seconds):
-    return f"{seconds:.1g} s" if seconds < 1 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.2g} min"
+    if seconds < 120:
+        return f"{seconds:.1g} s" if seconds < 1 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.2g} min" if seconds < 7200 else f"{seconds / 3600:.2g} h"
 
 
 def of_options(name):

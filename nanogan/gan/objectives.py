@@ -83,8 +83,8 @@ def penalty_notice(critic, gp_mode):
     if not any(isinstance(part, BatchNorm) for _, part in critic.modules()):
         return None
     return {
-        "inference": "the critic has batch norm, and the penalty is taken in inference mode: it bounds the slope of a network "
-                     "that is not the one trained, whose own slope stays free (gp_mode=train or the recipe wgan-gp-paper change that)",
-        "train": "the critic has batch norm, which mixes the samples of a batch: the penalty on each sample's slope holds for the "
-                 "batch as a whole only (the recipe wgan-gp-paper has none)",
+        "inference": "the critic has batch norm, and the penalty is taken in inference mode, as in the text: it bounds the slope of another network "
+                     "than the one trained (--set gp_mode=train or --recipe wgan-gp-paper change that)",
+        "train": "the critic has batch norm, as in the text, which mixes the samples of a batch: the penalty on each sample's slope holds for the "
+                 "batch as a whole only (--set batch_norm=false or --recipe wgan-gp-paper change that)",
     }[gp_mode]  # fmt: skip

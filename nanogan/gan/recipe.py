@@ -178,7 +178,10 @@ def up_to(most):
 
 def layout(text):
     """Rows and columns of a grid that fits into memory: "6x10"."""
-    rows, columns = pair_of(positive_int, "x,")(text)
+    try:
+        rows, columns = pair_of(positive_int, "x,×")(text.lower())
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"expected rows and columns, such as 3x10, got {text!r:.60}") from error
     if rows * columns > 10_000:
         raise argparse.ArgumentTypeError(f"expected at most 10,000 places, got {text!r:.60}")
     return rows, columns

@@ -5,6 +5,7 @@ with Run.new(out, config) as run:     # nanogan.gan.run: the folder
     trainer.train(total_steps, run)
 """
 
+import shutil
 import sys
 import time
 
@@ -16,6 +17,8 @@ from nanogan.gan import checkpoint
 from nanogan.gan.batches import Batches
 from nanogan.gan.command import Stopped, stop_requests
 from nanogan.gan.objectives import penalty_notice
+
+NARROW = "{percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class Watched:
@@ -150,8 +153,9 @@ class Trainer:
             run.save_checkpoint(self)
         elif self.steps < total_steps and not self._picture_due():
             run.drop_picture(self.steps)  # the last one of a run that now goes on
-        bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress, dynamic_ncols=True,
-                   mininterval=0.5 if sys.stderr.isatty() else 10)  # fmt: skip
+        narrow = shutil.get_terminal_size().columns < 110  # no room for a bar beside the numbers
+        bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress or self.steps >= total_steps, dynamic_ncols=True,
+                   mininterval=0.5 if sys.stderr.isatty() else 10, bar_format=NARROW if narrow else None)  # fmt: skip
         with stop_requests() as asked, bar, numpy.errstate(all="ignore"):  # losses that overflow are told of in one line, below
             shown = 0.0
             while self.steps < total_steps and not asked:

@@ -11,7 +11,7 @@ import pytest
 from data_files import complaint
 from PIL import Image
 
-from nanogan.data import DataError, image_folder, load
+from nanogan.data import DataError, files, image_folder, load
 
 RED, SIZE = (200, 30, 60), (10, 8)  # width, height
 
@@ -20,8 +20,9 @@ RED, SIZE = (200, 30, 60), (10, 8)  # width, height
 def own_cache(tmp_path_factory, monkeypatch):
     """The default cache, away from the pictures."""
     folder = tmp_path_factory.mktemp("data")
-    monkeypatch.setenv("NANOGAN_DATA", str(folder))
-    return folder / "images"
+    monkeypatch.setattr(files, "_cache", lambda: folder)
+    (folder / "nanogan").mkdir()
+    return folder / "nanogan" / "images"
 
 
 @pytest.fixture
@@ -353,8 +354,9 @@ def test_load_takes_a_folder_and_its_options(tmp_path, own_cache, opened):
     folder = fill(tmp_path)
     assert load(folder).shape == (64, 64, 3) and load(str(folder), shape=(8, 9, 1), alpha="drop").shape == (8, 9, 1)
     assert len(list(own_cache.iterdir())) == 4
-    load(folder, data_dir=tmp_path / "elsewhere")
-    assert len(list((tmp_path / "elsewhere" / "images").iterdir())) == 2
+    load(folder, data_dir=tmp_path / "elsewhere", pictures={"shape": (8, 9, 1), "alpha": "drop"})
+    assert len(list(own_cache.iterdir())) == 4 and not (tmp_path / "elsewhere").exists()  # what can be made again lies in the user's cache
+    assert load("gaussian2d", pictures={"shape": (8, 9, 1)}).shape == (2,)
     with pytest.raises(DataError, match=r"takes no option 'size'; it takes shape, alpha, background, fit, progress, cache"):
         load(folder, size=3)
     assert "a single image" in complaint(load, folder / "0.png") and "folder" in complaint(load, folder / "0.png")

@@ -71,6 +71,8 @@ def test_a_name_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
         ("gaussian", "gaussian2d"),
         ("mnst", "mnist"),
         ("", ""),
+        ("/no/such/folder", ""),
+        ("xyz", ""),
         ("fashion", "fashion-mnist"),
         ("ring", "ring2d"),
         ("sprite", "sprites"),
@@ -80,7 +82,7 @@ def test_an_unknown_name_gets_the_nearest_one(wrong, nearest):
     with pytest.raises(DataError) as caught:
         load(wrong)
     text = str(caught.value)
-    assert repr(wrong) in text and f"nearest name is '{nearest}" in text and "path" in text and "\n" not in text
+    assert repr(wrong) in text and (f"did you mean '{nearest}'? " in text) == bool(nearest) and "path" in text and "\n" not in text
 
 
 @pytest.mark.parametrize(
