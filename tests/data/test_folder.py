@@ -360,6 +360,7 @@ def test_load_takes_a_folder_and_its_options(tmp_path, own_cache, opened):
     with pytest.raises(DataError, match=r"takes no option 'size'; it takes shape, alpha, background, fit, progress, cache"):
         load(folder, size=3)
     assert "a single image" in complaint(load, folder / "0.png") and "folder" in complaint(load, folder / "0.png")
+    (tmp_path / "elsewhere").mkdir()
     assert "there are no images" in complaint(load, tmp_path / "elsewhere")
 
 

@@ -180,7 +180,7 @@ def test_values(name, option, given, value):
     + [("quickstart", "lr", bad, "expected a number above 0, got ") for bad in ("0", "1e-3,0", ",1e-3", "1e-3,", "fast", "", (1e-3, -1), [])]
     + [("quickstart", "lr", bad, "expected one number or two, got ") for bad in ("1,2,3", (1, 2, 3))]
     + [("quickstart", "grid", bad, "expected rows and columns, such as 3x10, got ") for bad in ("0x3", "3x", "x", "3x2.5", "three")]
-    + [("quickstart", "grid", bad, "expected one number or two, got ") for bad in ("3x3x3", "3,3x3")]
+    + [("quickstart", "grid", bad, "expected rows and columns, such as 3x10, got ") for bad in ("3x3x3", "3,3x3")]
     + [("quickstart", "grid", bad, "expected at most 10,000 places, got ") for bad in ("101", "100x101", "1x10001", (10**9, 10**9))]
     + [("wgan-gp-mnist", "n_critic", bad, "expected a whole number of at most 1,000, got ") for bad in ("1001", 10**12)]
     + [("ring2d", "width", bad, "expected a whole number of at most 10,000, got ") for bad in ("10001", 10**12)]
