@@ -8,7 +8,7 @@ from nanogan.gan.recipe import COMMON
 
 def of_recipes():
     """The recipes, a line each."""
-    rows = [("recipe", "text", "data", "sample", "generator", "critic", "batch", "length", "an epoch", "all")]
+    rows = [("recipe", "text", "data", "sample", "generator", "critic", "batch", "length", "an epoch", "whole run")]
     for name in recipes.names():
         r = recipes.get(name)
         with random.fork(0):
@@ -16,7 +16,7 @@ def of_recipes():
         rows.append((name, r.source, r.data, "x".join(map(str, r.image_shape)), counted(generator), counted(critic), str(r.batch_size),
                      f"{r.length[1]:,} {r.length[0]}", _duration(r.epoch_seconds), _duration(r.epoch_seconds * _epochs(r))))  # fmt: skip
     return _table(rows) + (
-        "\ngenerator, critic: parameters trained + moving statistics kept.  an epoch, all: time on one CPU core, as measured."
+        "\ngenerator, critic: parameters trained + moving statistics kept.  an epoch, whole run: time on one CPU core, as measured."
         "\n--recipe NAME --list tells more of one, and its options."
     )
 
@@ -33,7 +33,7 @@ def _epochs(recipe):
 def _duration(seconds):
     if seconds < 120:
         return f"{seconds:.1g} s" if seconds < 1 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.2g} min" if seconds < 7200 else f"{seconds / 3600:.2g} h"
+    return f"{seconds / 60:.2g} min" if seconds < 5400 else f"{seconds / 3600:.2g} h"
 
 
 def of_options(name):
