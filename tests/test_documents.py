@@ -21,6 +21,16 @@ def test_links_lead_somewhere(page):
         assert "://" in target or (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
 
 
+def test_every_picture_is_shown():
+    shown = {(page.parent / target).resolve() for page in PAGES for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))}
+    assert set((ROOT / "docs" / "images").iterdir()) == shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_is_left_to_be_written(page):
+    assert not re.search(r"@@|\bTODO\b|\bFIXME\b", page.read_text(encoding="utf-8"))
+
+
 def test_every_recipe_is_told_of():
     """With its parameters, trained + moving statistics."""
     from nanogan.gan import recipes

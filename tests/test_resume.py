@@ -65,6 +65,10 @@ LONGER = {
     )
     for name in ("dcgan-mnist", "dcgan-k5-mnist", "wgan-gp-mnist", "wgan-gp-paper")
 }
+LONGER["dcgan-pokemon"] = (
+    ["--recipe", "dcgan-pokemon", "--steps", "6", "--batch-size", "2", "--set", "log_every=1", "--set", "grid=1x2"],
+    [signal.SIGTERM],
+)
 
 
 @posix
