@@ -123,15 +123,15 @@ def test_list(here, capsys):
     assert call(train, "--list") == 0
     head, *lines = capsys.readouterr().out.splitlines()
     rows = lines[: len(recipes.names())]
-    assert lines[len(rows)].startswith("generator, critic: parameters trained + moving statistics kept.  an epoch: as measured on ")
-    assert re.split("  +", head) == ["recipe", "text", "data", "sample", "generator", "critic", "batch", "length", "an epoch"]
+    assert lines[len(rows)].startswith("generator, critic: parameters trained + moving statistics kept.  an epoch, whole run: time on ")
+    assert re.split("  +", head) == ["recipe", "text", "data", "sample", "generator", "critic", "batch", "length", "an epoch", "whole run"]
     assert [row.split()[0] for row in rows] == recipes.names() and tree(here) == {}
     assert max(map(len, [head, *lines])) <= 140
     cells = {row.split()[0]: re.split("  +", row) for row in rows}
     assert cells["mlp-mnist"][1:8] == ["002", "mnist", "28x28x1", "1,489,936 + 3,584", "665,089", "32", "30,001 steps"]
     assert cells["gaussian2d"][1:8] == ["003, first part", "gaussian2d", "2", "6", "37", "8", "20 epochs"]
     assert cells["dcgan-pokemon"][2:4] == ["sprites", "64x64x3"]
-    assert all(re.fullmatch(r"[\d.]+ (s|min)", row[8]) for row in cells.values())
+    assert all(re.fullmatch(r"[\d.]+ (s|min|h)", cell) for row in cells.values() for cell in row[8:]) and cells["dcgan-mnist"][9] == "4.2 h"
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -235,7 +235,7 @@ def test_a_folder_of_pictures_trains(pictures):
     [
         (["--recipe", "gaussian2d"], []),
         (["--recipe", "wgan-gp-mnist", "--data", "digits"], ["the critic has batch norm, and the penalty is taken in inference mode"]),
-        (["--recipe", "wgan-gp-mnist", "--data", "digits", "--gp-mode", "train"], ["the critic has batch norm, which mixes the samples"]),
+        (["--recipe", "wgan-gp-mnist", "--data", "digits", "--gp-mode", "train"], ["the critic has batch norm, as in the text, which mixes the samples"]),
         (["--recipe", "wgan-gp-mnist", "--data", "digits", "--set", "batch_norm=no"], []),
         (["--recipe", "wgan-gp-paper", "--data", "digits"], []),
         (["--recipe", "dcgan-fifa", "--data", "pictures"], ["real pixels lie in [0, 255]", "3 of 14 files could not be read"]),
