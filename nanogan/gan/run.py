@@ -2,7 +2,7 @@
 
     with Run.new("runs/digits", config) as run:     # makes the folder, or says why it cannot
         trainer.train(total_steps, run)
-    with Run.resume("runs/digits", trainer) as run: # puts the trainer back to the last checkpoint
+    with Run.resume("runs/digits", trainer, config) as run:  # puts the trainer back to the last checkpoint
         trainer.train(total_steps, run)
 
 ``config.json``: all that repeats the run.  ``history.csv``: a row every log_every steps.  ``samples/*.png``:
