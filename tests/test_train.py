@@ -235,7 +235,10 @@ def test_a_folder_of_pictures_trains(pictures):
     [
         (["--recipe", "gaussian2d"], []),
         (["--recipe", "wgan-gp-mnist", "--data", "digits"], ["the critic has batch norm, and the penalty is taken in inference mode"]),
-        (["--recipe", "wgan-gp-mnist", "--data", "digits", "--gp-mode", "train"], ["the critic has batch norm, as in the text, which mixes the samples"]),
+        (
+            ["--recipe", "wgan-gp-mnist", "--data", "digits", "--gp-mode", "train"],
+            ["the critic has batch norm, as in the text, which mixes the samples"],
+        ),
         (["--recipe", "wgan-gp-mnist", "--data", "digits", "--set", "batch_norm=no"], []),
         (["--recipe", "wgan-gp-paper", "--data", "digits"], []),
         (["--recipe", "dcgan-fifa", "--data", "pictures"], ["real pixels lie in [0, 255]", "3 of 14 files could not be read"]),
