@@ -64,6 +64,16 @@ class Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
+def did_you_mean(word, known):
+    """The question that names the nearest of ``known``, or nothing where none is near.
+
+    >>> did_you_mean("gp_mod", ["gp_mode", "lr"])
+    'did you mean gp_mode? '
+    """
+    near = difflib.get_close_matches(str(word).lower(), known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]}? " if near else ""
+
+
 def positive_int(text):
     """1, 2, 3, ..."""
     return _number(text, int, lambda n: n >= 1, "a whole number of at least 1")

@@ -5,12 +5,11 @@ recipe = configure(make_a_recipe, {"lr": "2e-4", "gp_mode": "train"})
 
 import argparse
 import dataclasses
-import difflib
 import inspect
 from collections.abc import Callable
 
 from nanogan.backend import NanoganError, random
-from nanogan.gan.command import fraction, nonnegative_float, nonnegative_int, positive_float, positive_int
+from nanogan.gan.command import did_you_mean, fraction, nonnegative_float, nonnegative_int, positive_float, positive_int
 from nanogan.gan.objectives import GENERATOR_LOSSES, OBJECTIVES
 from nanogan.optim import Adam
 
@@ -121,9 +120,7 @@ def configure(make, settings=None):
 
 def _parsed(recipe, option, value, known):
     if option not in known:
-        near = difflib.get_close_matches(str(option).lower(), known, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise NanoganError(f"{recipe} has no option {option!r:.60}; {hint}its options are {', '.join(known)}")
+        raise NanoganError(f"{recipe} has no option {option!r:.60}; {did_you_mean(option, known)}its options are {', '.join(known)}")
     try:
         return PARSERS[option](str(value).strip())
     except argparse.ArgumentTypeError as error:
@@ -135,9 +132,8 @@ def choice(*values):
 
     def parse(text):
         if text not in values:
-            near = difflib.get_close_matches(text.lower(), values, n=1, cutoff=0.6)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise argparse.ArgumentTypeError(f"expected {' or '.join(values)}, got {text!r:.60}{hint}")
+            hint = did_you_mean(text, values).strip()
+            raise argparse.ArgumentTypeError(f"expected {' or '.join(values)}, got {text!r:.60}" + (f"; {hint}" if hint else ""))
         return text
 
     return parse

@@ -8,11 +8,11 @@ A recipe follows its course text to the letter.  Its docstring names the text an
 is kept, and which option mends it.  The arguments of its function are the options that only it has.
 """
 
-import difflib
 import functools
 
 from nanogan.backend import NanoganError
 from nanogan.gan import networks, steps
+from nanogan.gan.command import did_you_mean
 from nanogan.gan.objectives import OBJECTIVES
 from nanogan.gan.recipe import Recipe, configure
 
@@ -237,7 +237,5 @@ def get(name, /, **options):
     'train'
     """
     if name not in RECIPES:
-        near = difflib.get_close_matches(str(name).lower(), RECIPES, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise NanoganError(f"no recipe {name!r}; {hint}the recipes are {', '.join(RECIPES)}")
+        raise NanoganError(f"no recipe {name!r}; {did_you_mean(name, RECIPES)}the recipes are {', '.join(RECIPES)}")
     return configure(RECIPES[name], options)
