@@ -199,7 +199,7 @@ def _planar(objective, width):
 
 
 def quickstart(objective="non-saturating"):
-    """A small DCGAN draws digits in about a minute and a half, with no download (nanogan's own).
+    """A small DCGAN draws digits in about a minute, with no download (nanogan's own).
 
     Its data are glyphs, digits drawn with the fonts that matplotlib ships.  Over the last half of the run
     both learning rates fall to 0 in a straight line, which gives rare digits their share.  objective: another loss.
