@@ -25,6 +25,15 @@ def data_dir():
     return pathlib.Path(folder).resolve()
 
 
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in, and no data set anywhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NANOGAN_DEBUG", raising=False)
+    monkeypatch.setenv("NANOGAN_DATA", str(tmp_path / "no-data"))
+    return tmp_path
+
+
 REPORTS = []  # (operation, order, Report) of every gradient check that ran
 
 

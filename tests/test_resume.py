@@ -28,13 +28,10 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits are PO
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def here(here):
     """An empty folder to work in, and forty digits in it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NANOGAN_DEBUG", raising=False)
-    monkeypatch.setenv("NANOGAN_DATA", str(tmp_path / "no-data"))
-    write_digits(tmp_path / "digits")
-    return tmp_path
+    write_digits(here / "digits")
+    return here
 
 
 def finished(*argv, **options):

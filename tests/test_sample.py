@@ -34,15 +34,6 @@ def runs(tmp_path_factory):
     return runs
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder to work in, and no data set anywhere."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NANOGAN_DEBUG", raising=False)
-    monkeypatch.setenv("NANOGAN_DATA", str(tmp_path / "no-data"))
-    return tmp_path
-
-
 def drawn(*argv):
     assert call(sample, *argv) == 0
 

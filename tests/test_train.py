@@ -25,15 +25,6 @@ from nanogan.gan.run import COLUMNS, Run
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder to work in, and no data set anywhere."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NANOGAN_DEBUG", raising=False)
-    monkeypatch.setenv("NANOGAN_DATA", str(tmp_path / "no-data"))
-    return tmp_path
-
-
-@pytest.fixture
 def digits(here):
     """A folder with forty small "digits" in files like MNIST's."""
     write_digits(here / "data" / "mnist")

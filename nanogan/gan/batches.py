@@ -1,7 +1,9 @@
 """Which samples make up which batch.
 
-batches = Batches(60_000, 128)
-real = dataset.batch(batches.next())
+    batches = Batches(60_000, 128)
+    real = dataset.batch(batches.next())
+
+An order of the samples, once drawn, is served batch by batch until it is used up.
 """
 
 import numpy

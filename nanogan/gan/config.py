@@ -1,6 +1,8 @@
 """What is asked of a run, as plain data: read from files, checked, and held against what a run was.
 
-config = read("runs/mlp/config.json")         # {"recipe": "mlp-mnist", "options": {...}, "seed": 0, ...}
+    config = read("runs/mlp/config.json")         # {"recipe": "mlp-mnist", "options": {...}, "seed": 0, ...}
+
+``--config`` and ``--resume`` begin with what is read here.
 """
 
 import contextlib

@@ -1,6 +1,8 @@
 """What a recipe is, and how its options are set.
 
-recipe = configure(make_a_recipe, {"lr": "2e-4", "gp_mode": "train"})
+    recipe = configure(make_a_recipe, {"lr": "2e-4", "gp_mode": "train"})
+
+The recipes themselves are in ``recipes.py``.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """Walks through the latent space: what lies between two samples.
 
-between = walk(z[0], z[1], 8)         # (8, *latent_shape), from the one to the other
+    between = walk(z[0], z[1], 8)         # (8, *latent_shape), from the one to the other
+
+The generator makes pictures of them.
 """
 
 from nanogan.backend import ShapeError, xp

@@ -1,6 +1,8 @@
 """Pictures of a run one after another, as a film.
 
-save_animation("samples.gif", sorted(folder.glob("samples/*.png")))
+    save_animation("samples.gif", sorted(folder.glob("samples/*.png")))
+
+Every frame is a picture that was saved before.
 """
 
 import os

@@ -1,6 +1,8 @@
 """Points in the plane: what a generator makes, over what it should make.
 
-save_scatter("step_000100.png", generated, real, "step 100")
+    save_scatter("step_000100.png", generated, real, "step 100")
+
+All pictures of one run have the same limits.
 """
 
 import numpy

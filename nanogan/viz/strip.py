@@ -1,6 +1,8 @@
 """Pictures of a run one below another, as a film strip for paper.
 
-save_film_strip("strip.png", [("epoch 1", "step_000468.png"), ("epoch 10", "step_004680.png")], 4, 4, (28, 28))
+    save_film_strip("strip.png", [("epoch 1", "step_000468.png"), ("epoch 10", "step_004680.png")], 4, 4, (28, 28))
+
+The images are cut out of grids that were saved before.
 """
 
 import os
