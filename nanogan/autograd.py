@@ -15,7 +15,7 @@ import threading
 
 import numpy
 
-from nanogan.backend import DTypeError, ShapeError, asarray, to_numpy, xp
+from nanogan.backend import DTypeError, ShapeError, asarray, kernels, to_numpy, xp
 
 _thread = threading.local()  # .recording: whether operations record their graph
 
@@ -158,22 +158,20 @@ class Function:
     def __call__(self, *inputs):
         if self.inputs is not None:
             raise ValueError(f"{type(self).__name__}: this instance is a node of a graph already; make a new one for each call")
-        inputs = tuple(map(operand, inputs))
+        inputs = tuple([t if type(t) is Tensor else operand(t) for t in inputs])
         tensors = [t for t in inputs if isinstance(t, Tensor)]
-        if any(t.data.dtype != tensors[0].data.dtype for t in tensors):
+        if len({t.data.dtype for t in tensors}) > 1:
             raise DTypeError(f"{type(self).__name__}: dtypes do not mix ({_describe(tensors)}); make the arrays alike, array.astype('float32')")
         try:
-            array = self.forward(*(t.data if isinstance(t, Tensor) else t for t in inputs))
+            array = self.forward(*[t.data if isinstance(t, Tensor) else t for t in inputs])
         except ValueError as error:
             raise ShapeError(f"{type(self).__name__}: these do not go together: {_describe(tensors)} ({error})") from error
         array = array if isinstance(array, xp.ndarray) else xp.asarray(array)
-        if not (getattr(_thread, "recording", True) and any(t.requires_grad for t in tensors)):
+        if not (getattr(_thread, "recording", True) and True in [t.requires_grad for t in tensors]):
             return _wrap(array)
-        self.inputs = (
-            inputs
-            if self.keeps_inputs
-            else tuple(Outline(t) if isinstance(t, Tensor) and (t.node is not None or not t.requires_grad) else t for t in inputs)
-        )
+        if not self.keeps_inputs:
+            inputs = tuple(Outline(t) if isinstance(t, Tensor) and (t.node is not None or not t.requires_grad) else t for t in inputs)
+        self.inputs = inputs
         return _wrap(array, self)
 
     def output(self, array):
@@ -200,7 +198,7 @@ class Add(Light):
     """a + b, broadcasting.  With the next two it makes the sums in the walk differentiable again."""
 
     def forward(self, a, b):
-        return a + b
+        return kernels.add(a, b)
 
     def backward(self, grad):
         return grad, grad
@@ -212,7 +210,7 @@ class SumTo(Light):
     def forward(self, x):
         shape = (1,) * (x.ndim - len(self.shape)) + self.shape
         axes = tuple(i for i in range(x.ndim) if shape[i] != x.shape[i])
-        return (x.sum(axis=axes) if axes else x).reshape(self.shape)
+        return (kernels.sum(x, axes) if axes else x).reshape(self.shape)
 
     def backward(self, grad):
         return (BroadcastTo(shape=self.inputs[0].shape)(grad),)
@@ -283,19 +281,19 @@ def _walk(output, order, wanted, incoming, create_graph=False, strict=False):
     places = {_place(t) for t in wanted}
     leads = set(places)  # what leads to a wanted tensor: a node does if one of its inputs does
     for node in order:
-        if any(isinstance(t, Tensor) and _place(t) in leads for t in node.inputs):
+        if True in [_place(t) in leads for t in node.inputs if isinstance(t, Tensor)]:
             leads.add(node)
     grads = {_place(output): incoming}  # by place: where a tensor is used twice, as in a + a, both gradients meet and add up
     with _recording(create_graph):
         for node in reversed(order):
-            node.needs = tuple(isinstance(t, Tensor) and _place(t) in leads for t in node.inputs)
-            if not any(node.needs) or node not in grads:
+            node.needs = tuple([isinstance(t, Tensor) and _place(t) in leads for t in node.inputs])
+            if True not in node.needs or node not in grads:
                 continue
             flowing = grads[node] if node in places else grads.pop(node)
             if node.backward_fused is None or create_graph:
                 flown = node.backward(flowing)
             else:
-                flown = (d if d is None else _wrap(d) for d in node.backward_fused(flowing.data))
+                flown = [d if d is None else _wrap(d) for d in node.backward_fused(flowing.data)]
             for t, need, dt in zip(node.inputs, node.needs, flown, strict=True):
                 if need and dt is not None:
                     dt, place = _unbroadcast(dt, t.shape, node), _place(t)

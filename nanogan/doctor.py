@@ -97,7 +97,14 @@ def report(facts):
     versions, blas, cpus, gpu, data = facts["versions"], facts["blas"], facts["cpus"], facts["gpu"], facts["data"]
     lines = ["versions", *_rows({name: version or "not installed" for name, version in versions.items()})]
     lines += ["", "BLAS, which does NumPy's matrix products"]
-    lines += _rows({"library": _words(blas["name"], blas["version"]), "kernels for": blas["kernel"], "threads": blas["threads"]})
+    lines += _rows(
+        {
+            "library": _words(blas["name"], blas["version"]),
+            "kernels for": blas["kernel"],
+            "threads": blas["threads"],
+            "nanogan's threads": blas.get("nanogan_threads"),
+        }
+    )
     lines += _rows(blas["variables"])
     lines += ["", "CPUs", *_rows({"present": cpus["count"], "for this process": cpus["allowed"]})]
     lines += ["", "GPU, for --backend cupy"]

@@ -30,8 +30,7 @@ class Optimizer:
                 has = "missing: call backward() first" if g is None else f"{g.dtype} {g.shape}"
                 raise ShapeError(f"{type(self).__name__}.step: gradient {i} is {has}, its parameter {p.dtype} {p.shape}")
         self.counter.steps += 1
-        for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
-            self.update(p.data, g, *(self.state[slot][i] for slot in self.slots))
+        self.update([p.data for p in self.params], grads, *self.state.values())
 
     def zero_grad(self) -> None:
         """Forget every ``.grad``."""
@@ -59,8 +58,8 @@ class SGD(Optimizer):
         self.lr, self.momentum, self.slots = lr, momentum, ("velocity",) if momentum else ()
         super().__init__(params)
 
-    def update(self, p, g, velocity=None):
-        kernels.sgd_step(p, g, velocity, self.lr, self.momentum)
+    def update(self, params, grads, velocities=None):
+        kernels.sgd_step(params, grads, velocities, self.lr, self.momentum)
 
 
 class Adam(Optimizer):
@@ -76,5 +75,5 @@ class Adam(Optimizer):
         super().__init__(params, counter)
         self.lr, self.beta1, self.beta2, self.eps, self.eps_hat = lr, beta1, beta2, eps, eps_hat
 
-    def update(self, p, g, m, v):
-        kernels.adam_step(p, g, m, v, self.counter.steps, self.lr, self.beta1, self.beta2, self.eps, self.eps_hat)
+    def update(self, params, grads, m, v):
+        kernels.adam_step(params, grads, m, v, self.counter.steps, self.lr, self.beta1, self.beta2, self.eps, self.eps_hat)

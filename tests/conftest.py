@@ -4,6 +4,7 @@ import os
 import pathlib
 
 import pytest
+from lowered import lower
 
 import nanogan as ng
 
@@ -14,6 +15,14 @@ def _everything_as_it_was():
     ng.seed(0)
     with ng.use("numpy"):
         yield
+
+
+@pytest.fixture(params=["", "lowered"])
+def any_size(request, monkeypatch):
+    """The test runs twice, the second time with the fast kernels' thresholds so low that its small arrays go through all of them."""
+    if request.param:
+        lower(monkeypatch.setattr, 2, BLOCK=2**14, COLUMN_BYTES=2**16, AT_A_TIME=2**18, ROWS_AT_A_TIME=2**18)
+    return request.param
 
 
 @pytest.fixture

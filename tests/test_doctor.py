@@ -136,7 +136,7 @@ def test_numpy_is_asked_for_its_blas(monkeypatch):
     ],
 )
 def test_another_blas_is_named(config, name, version, monkeypatch):
-    monkeypatch.setattr(environment, "_openblas", lambda: None)
+    monkeypatch.setattr(environment.numpy_workers, "openblas", lambda: None)
     monkeypatch.setattr(environment.numpy, "show_config", lambda mode: config)
     blas = environment.blas_facts()
     assert (blas["name"], blas["version"], blas["kernel"], blas["threads"]) == (name, version, None, None)
@@ -144,13 +144,13 @@ def test_another_blas_is_named(config, name, version, monkeypatch):
 
 def test_openblas_wherever_it_lies(monkeypatch, tmp_path):
     """With no library beside NumPy, those that its core is linked to are searched; with rubbish there, it is passed over."""
-    here = environment._openblas()
+    here = environment.numpy_workers.openblas()
     (tmp_path / "numpy.libs").mkdir()
     (tmp_path / "numpy.libs" / "libopenblas.so").write_text("no library")
     monkeypatch.setattr(environment.numpy, "__file__", str(tmp_path / "numpy" / "__init__.py"))
-    there = environment._openblas.__wrapped__()
+    there = environment.numpy_workers.openblas.__wrapped__()
     if not sys.platform.startswith("win"):
-        assert bool(there) == bool(here) and (not here or there["corename"]() == here["corename"]())
+        assert bool(there) == bool(here) and (not here or there["get_corename"]() == here["get_corename"]())
 
 
 class Device:

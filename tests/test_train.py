@@ -94,10 +94,48 @@ def test_with_no_arguments_it_trains_on_glyphs(here, untrained, capsys):
 
 @pytest.mark.parametrize("code", ["import nanogan", "import sys; sys.argv = ['train', '--list']; from nanogan import train; train.main()"])
 def test_what_is_not_imported(code):
-    """The heavy ones wait until a picture is drawn; PyTorch is the oracle of the tests and no more."""
-    code += "; import sys; print(*sorted({'matplotlib', 'PIL', 'tqdm', 'torch', 'tensorflow', 'cupy', 'scipy'} & set(sys.modules)), sep=',')"
+    """The heavy ones wait until a picture is drawn, or a file is fetched; PyTorch is the oracle of the tests and no more."""
+    heavy = {"matplotlib", "PIL", "tqdm", "torch", "tensorflow", "cupy", "scipy", "urllib.request", "http.client", "ssl", "multiprocessing"}
+    heavy |= {"importlib.metadata", "tempfile", "zipfile"}
+    code += f"; import sys; print(*sorted({heavy} & set(sys.modules)), sep=',')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
     assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "")
+
+
+WHAT_IS_IMPORTED_WHEN = """
+import sys
+from nanogan import train, viz
+from nanogan.gan.trainer import Trainer
+
+def told(owner, name):
+    its_own = getattr(owner, name)
+
+    def telling(*args, **options):
+        print("->", name, *sorted({"matplotlib", "urllib.request", "PIL.WebPImagePlugin"} & set(sys.modules)))
+        return its_own(*args, **options)
+
+    setattr(owner, name, telling)
+
+for owner, name in ((Trainer, "step"), (viz, "save_image_grid"), (viz, "save_scatter"), (viz, "save_losses")):
+    told(owner, name)
+train.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    "recipe, story",
+    [
+        ("quickstart", ["save_image_grid", "save_image_grid", "step", "save_image_grid", "save_losses"]),  # of real images, and of samples
+        ("mlp-mnist", ["save_image_grid", "step", "save_image_grid", "save_losses"]),
+        ("gaussian2d", ["save_scatter", "step matplotlib", "save_scatter matplotlib", "save_losses matplotlib"]),
+    ],
+)
+def test_what_is_imported_when_in_a_run(recipe, story, digits):
+    """matplotlib comes with the first picture that it draws; a grid of images needs neither that nor all the kinds of pictures that Pillow knows."""
+    line = [sys.executable, "-c", WHAT_IS_IMPORTED_WHEN, "--recipe", recipe, "--steps", "1", "--out", "run"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=digits.parent, env=environment(NANOGAN_DATA="data"))
+    assert done.returncode == 0, done.stderr
+    assert [line.removeprefix("-> ") for line in done.stdout.splitlines() if line.startswith("-> ")] == story
 
 
 def test_a_run_that_diverges_says_so(here):

@@ -8,14 +8,14 @@ import sys
 
 import numpy
 
-from nanogan.backend import random, reference
+from nanogan.backend import numpy_kernels, random, reference
 from nanogan.backend.arrays import Namespace, asarray, copy_into, to_numpy, xp
 from nanogan.backend.device import gpu_problem, load_cupy
 from nanogan.backend.errors import BackendError, DTypeError, NanoganError, ShapeError
 from nanogan.backend.random import seed
 
-FAST_KERNELS = {"numpy": (), "cupy": ()}  # modules with faster forms of some kernels, same names and signatures
-kernels = Namespace(reference)  # a kernel that no module above has falls through to the reference
+FAST_KERNELS = {"numpy": (numpy_kernels,), "cupy": ()}  # modules with faster forms of some kernels, same names and signatures
+kernels = Namespace(numpy_kernels, reference, numpy)  # the first that has a kernel: a faster form, the definition, or the array library itself
 SWITCHES = (xp, kernels)
 
 
@@ -41,7 +41,7 @@ class use:
             print(f"nanogan: backend {name} ({problem or 'a usable GPU was found'})", file=sys.stderr)
         self._before = [(switch, switch.modules) for switch in SWITCHES]
         SWITCHES[0].select(numpy if name == "numpy" else load_cupy())
-        SWITCHES[1].select(*(FAST_KERNELS[name] if kernels == "fast" else ()), reference)
+        SWITCHES[1].select(*(FAST_KERNELS[name] if kernels == "fast" else ()), reference, *SWITCHES[0].modules)
 
     def __enter__(self):
         return self

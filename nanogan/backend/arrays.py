@@ -14,11 +14,10 @@ class Namespace:
     select = __init__  # anew: what the old modules answered is forgotten
 
     def __getattr__(self, name):  # only for a name not met before: the answer is kept
-        for module in vars(self).get("modules", ()):
-            if hasattr(module, name):
-                value = self.__dict__[name] = getattr(module, name)
-                return value
-        raise AttributeError(f"neither the backend nor its kernels have {name!r}")
+        owner = next((module for module in vars(self).get("modules", ()) if hasattr(module, name)), None)
+        if owner is None:
+            raise AttributeError(f"neither the backend nor its kernels have {name!r}")
+        return vars(self).setdefault(name, getattr(owner, name))
 
 
 xp = Namespace(numpy)

@@ -7,45 +7,42 @@ import numpy
 
 from nanogan.backend.arrays import asarray, xp
 
-_stream = numpy.random.default_rng()
+_streams = [numpy.random.default_rng()]  # the last one is in force
 
 
 def seed(n: int) -> None:
     """Start the random stream anew at ``n``: weights, noise, shuffles and dropout keys follow from it."""
-    global _stream
-    _stream = numpy.random.default_rng(n)
+    _streams[-1] = numpy.random.default_rng(n)
 
 
 def stream() -> numpy.random.Generator:
     """The ``numpy.random.Generator`` behind it all, for shuffles and indices on the host."""
-    return _stream
+    return _streams[-1]
 
 
 @contextlib.contextmanager
 def fork(n):
     """Inside, the stream starts at ``n``; afterwards it goes on as if nothing had happened."""
-    global _stream
-    before, _stream = _stream, numpy.random.default_rng(n)
+    _streams.append(numpy.random.default_rng(n))
     try:
         yield
     finally:
-        _stream = before
+        _streams.pop()
 
 
 def normal(shape, mean=0.0, std=1.0):
     """float32 array of ``shape``, N(mean, std**2)."""
-    return asarray(_stream.standard_normal(shape, dtype=numpy.float32) * float(std) + float(mean))
+    return asarray(_streams[-1].standard_normal(shape, dtype=numpy.float32) * float(std) + float(mean))
 
 
 def uniform(shape, low=0.0, high=1.0):
     """float32 array of ``shape``, uniform on [low, high)."""
-    return asarray(_stream.random(shape, dtype=numpy.float32) * float(high - low) + float(low))
+    return asarray(_streams[-1].random(shape, dtype=numpy.float32) * float(high - low) + float(low))
 
 
 def dropout_mask(key, shape, rate):
-    """Booleans of ``shape``, True with probability ``1 - rate``, from (key, position) alone.
-
-    The position is hashed with both halves of the key by MurmurHash3's finaliser, in integers that wrap alike everywhere.
+    """Booleans of ``shape``, True with probability ``1 - rate``, from (key, position) alone:
+    the position is hashed with both halves of the key by MurmurHash3's finaliser, in integers that wrap alike everywhere.
     >>> float(dropout_mask(7, (1000,), 0.3).mean())
     0.724
     """

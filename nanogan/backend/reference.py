@@ -8,6 +8,7 @@ Images are (N, H, W, C), kernels (KH, KW, C, O), and ``pads`` is ``((top, bottom
 import math
 
 from nanogan.backend.arrays import xp
+from nanogan.backend.random import dropout_mask  # noqa: F401 (a kernel like the others)
 
 COLUMN_BYTES = 4 * 2**20  # of columns built at a time: enough to keep a product busy, little enough to stay near the cache
 
@@ -84,21 +85,37 @@ def _samples(N, column_bytes):
     return [slice(start, start + step) for start in range(0, N, step)]
 
 
-def batch_norm(x, gamma, beta, eps):
-    """y = gamma * (x - mean) / sqrt(var + eps) + beta over all axes but the last; returns (y, mean, var)."""
+def matmul_grad(g, a, b, needs):
+    """(da, db) of a @ b, None where not ``needs``: da = g b^T, db = a^T g."""
+    return g @ xp.swapaxes(b, -1, -2) if needs[0] else None, xp.swapaxes(a, -1, -2) @ g if needs[1] else None
+
+
+def batch_norm(x, gamma, beta, eps, slope=None):
+    """y = gamma * (x - mean) / sqrt(var + eps) + beta over all axes but the last: (y, mean, var), and, with a leaky ReLU of ``slope`` after it, its mask."""
     axes = tuple(range(x.ndim - 1))
     mean = x.mean(axis=axes)  # (C,)
     centred = x - mean  # a second pass: in float32, mean(x**2) - mean(x)**2 can come out negative
     var = (centred * centred).mean(axis=axes)  # (C,)
-    return centred * (gamma / xp.sqrt(var + eps)) + beta, mean, var
+    y = centred * (gamma / xp.sqrt(var + eps)) + beta
+    if slope is None:
+        return y, mean, var
+    y, mask = leaky_relu(y, slope)
+    return y, mean, var, mask
 
 
-def batch_norm_grad(g, x, gamma, mean, var, eps):
+def batch_norm_grad(g, x, gamma, mean, var, eps, mask=None, slope=None):
     """(dx, dgamma, dbeta): dx = gamma / (M s) * (M g - sum(g) - xhat * sum(g * xhat)), s = sqrt(var + eps), M = size / C."""
+    g = g if mask is None else gate(g, mask, 1.0, slope)  # back through the leaky ReLU
     axes, M, s = tuple(range(x.ndim - 1)), math.prod(x.shape[:-1]), xp.sqrt(var + eps)
     xhat = (x - mean) / s
     dgamma, dbeta = (g * xhat).sum(axis=axes), g.sum(axis=axes)  # (C,) each
     return (gamma / s) * (g - dbeta * (1 / M) - xhat * (dgamma * (1 / M))), dgamma, dbeta
+
+
+def leaky_relu(x, slope):
+    """(x where x > 0, slope * x elsewhere; the mask of the first).  NaN stays NaN."""
+    mask = ~(x <= 0)
+    return gate(x, mask, 1.0, slope), mask
 
 
 def gate(x, mask, on, off):
@@ -118,26 +135,27 @@ def sigmoid_bce(x, t):
     return xp.maximum(x, 0) - linear + xp.log1p(xp.exp(-xp.abs(x)))
 
 
-def sgd_step(p, g, velocity, lr, momentum):
-    """velocity = momentum * velocity + g;  p -= lr * velocity (``velocity`` None: plain descent)."""
-    if velocity is not None:
-        velocity *= momentum
-        velocity += g
-        g = velocity
-    p -= g * lr
+def sgd_step(params, grads, velocities, lr, momentum):
+    """velocity = momentum * velocity + g;  p -= lr * velocity, for every parameter (``velocities`` None: plain descent)."""
+    for p, g, velocity in zip(params, grads, velocities or [None] * len(params), strict=True):
+        if velocity is not None:
+            velocity *= momentum
+            velocity += g
+            g = velocity
+        p -= g * lr
 
 
-def adam_step(p, g, m, v, t, lr, beta1, beta2, eps, eps_hat):
-    """Step ``t`` of Adam on p, with its moments m and v (Kingma & Ba 2015).  Two forms, which differ where |g| is as small as eps:
+def adam_step(params, grads, ms, vs, t, lr, beta1, beta2, eps, eps_hat):
+    """Step ``t`` of Adam on every parameter p, with its moments m and v (Kingma & Ba 2015).  Two forms, which differ where |g| is as small as eps:
 
     eps_hat False: p -= lr * mhat / (sqrt(vhat) + eps), algorithm 1 as boxed, and PyTorch's.
     eps_hat True:  p -= lr * sqrt(1-beta2^t)/(1-beta1^t) * m / (sqrt(v) + eps), the end of section 2, and Keras's.
     """
-    m *= beta1
-    m += g * (1 - beta1)
-    v *= beta2
-    v += g * g * (1 - beta2)
     correction1, correction2 = 1 - beta1**t, 1 - beta2**t
-    root = xp.sqrt(v) if eps_hat else xp.sqrt(v / correction2)
     rate = lr * math.sqrt(correction2) / correction1 if eps_hat else lr / correction1
-    p -= m * rate / (root + eps)
+    for p, g, m, v in zip(params, grads, ms, vs, strict=True):
+        m *= beta1
+        m += g * (1 - beta1)
+        v *= beta2
+        v += g * g * (1 - beta2)
+        p -= m * rate / ((xp.sqrt(v) if eps_hat else xp.sqrt(v / correction2)) + eps)

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import zlib
 
 import numpy
@@ -53,6 +52,8 @@ def write(folder, name, array, notes):
 
 def _write_file(path, fill):
     """All of the file or none of it, under any circumstances: written under another name, synced and renamed."""
+    import tempfile  # here, because it takes its time to import, and few runs need it
+
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
     try:
         with open(descriptor, "wb") as file:

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import pathlib
-import zipfile
 
 import numpy
 
@@ -71,6 +70,8 @@ def save(path, header, arrays):
 
 def load(path):
     """(header, arrays) of a file that ``save`` wrote.  Raises CheckpointError where it did not, or the file is damaged."""
+    import zipfile  # here, because it takes its time to import, and only reading needs it
+
     path = pathlib.Path(os.path.expanduser(path))
     try:
         with open(path, "rb") as file:

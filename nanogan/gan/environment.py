@@ -5,19 +5,15 @@ nothing here raises: what cannot be found out is None.
 """
 
 import contextlib
-import ctypes
-import functools
-import importlib.metadata
 import importlib.util
 import os
-import pathlib
 import platform
 import sys
 import warnings
 
 import numpy
 
-from nanogan.backend import gpu_problem
+from nanogan.backend import gpu_problem, numpy_workers
 from nanogan.backend.device import cupy_wheels, load_cupy
 
 BLAS_VARIABLES = (
@@ -37,6 +33,8 @@ def versions():
 
 
 def _version(name):
+    import importlib.metadata  # here, because it takes its time to import, and only who asks needs it
+
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(name)
 
@@ -44,35 +42,20 @@ def _version(name):
 def blas_facts():
     """The library behind NumPy's matrix products.
 
-    name, version; kernel: the type of CPU whose kernels it runs; threads: how many it uses; variables:
-    those set in the environment that change any of this.  kernel and threads are known of OpenBLAS only.
+    name, version; kernel: the type of CPU whose kernels it runs; threads: how many it uses; nanogan_threads:
+    how many nanogan's kernels use, with one of BLAS in each; variables: those set in the environment that change
+    any of this.  kernel and threads are known of OpenBLAS only.
     """
-    facts = {"name": None, "version": None, "kernel": None, "threads": None}
-    if openblas := _openblas():
+    facts = {"name": None, "version": None, "kernel": None, "threads": None, "nanogan_threads": numpy_workers.threads()}
+    if openblas := numpy_workers.openblas():
         # "OpenBLAS 0.3.31.188.0  USE64BITINT DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=64"
-        facts["name"], facts["version"] = openblas["config"]().decode().split()[:2]
-        facts["kernel"], facts["threads"] = openblas["corename"]().decode(), openblas["num_threads"]()
+        facts["name"], facts["version"] = openblas["get_config"]().decode().split()[:2]
+        facts["kernel"], facts["threads"] = openblas["get_corename"]().decode(), openblas["get_num_threads"]()
     else:
         with contextlib.suppress(Exception):  # a NumPy built in some way of its own
             blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
             facts["name"], facts["version"] = blas["name"], blas.get("version")
     return facts | {"variables": {name: os.environ[name] for name in BLAS_VARIABLES if name in os.environ}}
-
-
-@functools.cache
-def _openblas():
-    """OpenBLAS's own answers, as functions by name, from the library that NumPy has loaded; None with another BLAS."""
-    package = pathlib.Path(numpy.__file__).parent
-    libraries = [*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")]
-    with contextlib.suppress(Exception):  # linked to a library elsewhere: a handle finds the symbols of what it depends on
-        libraries.append(numpy._core._multiarray_umath.__file__)
-    for library in libraries:
-        for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "_64"), ("", "")):
-            with contextlib.suppress(Exception):  # OSError: not a library; AttributeError: no such symbol
-                handle = ctypes.CDLL(str(library))
-                answers = {name: handle[f"{prefix}openblas_get_{name}{suffix}"] for name in ("config", "corename", "num_threads")}
-                answers["config"].restype = answers["corename"].restype = ctypes.c_char_p
-                return answers
 
 
 def gpu_facts():

@@ -28,7 +28,7 @@ def gaussian2d():
     return Recipe(
         name="gaussian2d", source="003, first part", data="gaussian2d", latent_shape=(2,), image_shape=(2,), batch_size=8,
         length=("epochs", 20), networks=(networks.gaussian_generator, networks.gaussian_critic), step=steps.d2l_step,
-        lr=(0.005, 0.05), log_every=25, grid=(10, 10), sample_noise="fresh", epoch_seconds=0.11,
+        lr=(0.005, 0.05), log_every=25, grid=(10, 10), sample_noise="fresh", epoch_seconds=0.09,
     )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def mlp_mnist(g_loss="cross-entropy"):
         length=("steps", 30_001), networks=(networks.mlp_generator, networks.mlp_critic), step=steps.two_batch_step,
         lr=(2e-4, 2e-4), beta1=0.5, eps=1e-7, eps_hat=True, shared_counter=True, latents=2, critic_gives="probability",
         with_replacement=True, step_options={"objective": g_loss}, log_every=100, sample_every=("iterations", 3000), grid=(5, 5), picture=(640, 480),
-        sample_noise="fresh", loss_figure="points", text_log=100, epoch_seconds=33,
+        sample_noise="fresh", loss_figure="points", text_log=100, epoch_seconds=21,
     )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def dcgan_mnist(objective="non-saturating"):
         length=("epochs", 100), networks=(networks.dcgan_generator, networks.dcgan_critic),
         **_objective(objective, steps.simultaneous_step, order="simultaneous"),
         lr=(1e-5, 1e-5), eps=1e-7, eps_hat=True, sample_every=("epochs", 5), grid=(4, 4), picture=(400, 400), loss_figure="panels",
-        epoch_seconds=150,
+        epoch_seconds=70,
     )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def dcgan_pokemon(bn_init="normal", slope=0.2, alpha="drop", background="white")
     """
     return Recipe(
         name="dcgan-pokemon", source="001", data="sprites", **_d2l(bn_init, slope), data_options={"alpha": alpha, "background": background},
-        epoch_seconds=330,
+        epoch_seconds=110,
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def dcgan_fifa(bn_init="normal", slope=0.2, alpha="mask", background="white"):
     """
     return Recipe(
         name="dcgan-fifa", source="003, second part", data="sprites", **_d2l(bn_init, slope),
-        data_options={"alpha": alpha, "background": background}, pixels="raw", epoch_seconds=330,
+        data_options={"alpha": alpha, "background": background}, pixels="raw", epoch_seconds=110,
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def dcgan_k5_mnist(objective="non-saturating"):
     """
     return Recipe(
         name="dcgan-k5-mnist", source="004, networks", data="mnist", **_K5, length=("epochs", 20), batch_size=128,
-        networks=(networks.k5_generator, networks.k5_critic), **_objective(objective, steps.dcgan_step), lr=(2e-4, 2e-4), beta1=0.5, epoch_seconds=920,
+        networks=(networks.k5_generator, networks.k5_critic), **_objective(objective, steps.dcgan_step), lr=(2e-4, 2e-4), beta1=0.5, epoch_seconds=470,
     )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def wgan_gp_mnist(gp_mode="inference", penalty_weight=10.0, n_critic=1, batch_no
         networks=(networks.k5_generator, functools.partial(networks.k5_critic, batch_norm=batch_norm, dropout=dropout)),
         step=steps.wgan_gp_step if one else steps.n_critic_step, n_critic=0 if one else n_critic, latents=1 if one else n_critic + 1,
         step_options={"gp_mode": gp_mode, "penalty_weight": penalty_weight}, critic_gives="score",
-        lr=(2e-4, 2e-4), eps=1e-7, eps_hat=True, shuffle_buffer=10_000, drop_last=True, epoch_seconds=1060,
+        lr=(2e-4, 2e-4), eps=1e-7, eps_hat=True, shuffle_buffer=10_000, drop_last=True, epoch_seconds=600,
     )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def wgan_gp_paper(gp_mode="train", penalty_weight=10.0, n_critic=5, batch_norm=F
         name="wgan-gp-paper", source="the WGAN-GP paper", data="mnist", **_K5, length=("epochs", 100), batch_size=64,
         networks=(networks.k5_generator, functools.partial(networks.k5_critic, batch_norm=batch_norm, dropout=dropout)),
         step=steps.n_critic_step, n_critic=n_critic, latents=n_critic + 1, step_options={"gp_mode": gp_mode, "penalty_weight": penalty_weight},
-        critic_gives="score", lr=(1e-4, 1e-4), beta1=0.0, beta2=0.9, drop_last=True, epoch_seconds=900,
+        critic_gives="score", lr=(1e-4, 1e-4), beta1=0.0, beta2=0.9, drop_last=True, epoch_seconds=500,
     )  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def _planar(objective, width):
         "source": "the usual test", "latent_shape": (2,), "image_shape": (2,), "batch_size": 512, "length": ("steps", 25_000),
         "networks": (functools.partial(networks.planar_generator, width=width), functools.partial(networks.planar_critic, width=width)),
         **_objective(objective, steps.dcgan_step), "lr": (1e-3, 1e-3), "beta1": 0.5, "log_every": 100, "sample_every": ("steps", 1000),
-        "grid": (20, 50), "epoch_seconds": 1.1,
+        "grid": (20, 50), "epoch_seconds": 0.5,
     }  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def quickstart(objective="non-saturating"):
     return Recipe(
         name="quickstart", source="nanogan's own", data="glyphs", latent_shape=(32,), image_shape=(28, 28, 1), batch_size=32,
         length=("steps", 3600), networks=(networks.quick_generator, networks.quick_critic), **_objective(objective, steps.dcgan_step),
-        lr=(2e-3, 5e-4), beta1=0.5, decay=0.5, log_every=50, sample_every=("steps", 600), grid=(6, 10), epoch_seconds=7,
+        lr=(2e-3, 5e-4), beta1=0.5, decay=0.5, log_every=50, sample_every=("steps", 600), grid=(6, 10), epoch_seconds=3.5,
     )  # fmt: skip
 
 

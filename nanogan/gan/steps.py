@@ -26,6 +26,7 @@ def dcgan_step(generator, critic, g_opt, d_opt, real, z):
     fake = generator(z)
     d_loss = sigmoid_bce(critic(real), 1) + sigmoid_bce(critic(fake.detach()), 0)
     d_opt.step(grad(d_loss, critic.parameters()))
+    d_loss = d_loss.detach()  # a loss that is only told keeps no graph, and no memory
     g_loss = sigmoid_bce(critic(fake), 1)
     g_opt.step(grad(g_loss, generator.parameters()))
     return d_loss, g_loss
@@ -37,9 +38,11 @@ def d2l_step(generator, critic, g_opt, d_opt, real, z):
     The second run gives the same samples, but batch norm's moving statistics advance once more.
     The losses are returned as the text prints them, per example.
     """
-    fake = generator(z)
-    d_loss = (sigmoid_bce(critic(real), 1, "sum") + sigmoid_bce(critic(fake.detach()), 0, "sum")) / 2
+    with no_grad():
+        fake = generator(z)
+    d_loss = (sigmoid_bce(critic(real), 1, "sum") + sigmoid_bce(critic(fake), 0, "sum")) / 2
     d_opt.step(grad(d_loss, critic.parameters()))
+    d_loss = d_loss.detach()  # a loss that is only told keeps no graph, and no memory
     g_loss = sigmoid_bce(critic(generator(z)), 1, "sum")
     g_opt.step(grad(g_loss, generator.parameters()))
     return d_loss / len(z), g_loss / len(z)
@@ -128,10 +131,11 @@ def n_critic_step(generator, critic, g_opt, d_opt, reals, zs, gp_mode="train", p
     for i, real in enumerate(reals):
         with no_grad():
             fake = generator(zs[i])
-        on_real, on_fake = critic(real), critic(fake)
+        distance = -mean(critic(real)) + mean(critic(fake))
         penalty = _penalty(critic, real, fake, gp_mode, alphas and alphas[i])
-        d_loss = mean(on_fake) - mean(on_real) + penalty_weight * penalty
+        d_loss = distance + penalty_weight * penalty
         d_opt.step(grad(d_loss, critic.parameters()))
+        d_loss, penalty, distance = d_loss.detach(), penalty.detach(), None  # only told from here on
     g_loss = -mean(critic(generator(zs[-1])))
     g_opt.step(grad(g_loss, generator.parameters()))
     return d_loss, g_loss, penalty

@@ -15,16 +15,12 @@ def _weight(array):
     return Tensor(xp.array(asarray(array)), requires_grad=True)  # a copy: no two layers share an array
 
 
-def _filled(features, value=0):
-    return xp.full((features,), value, dtype=xp.float32)
-
-
 class Dense(Module):
     """(N, in_features) -> (N, out_features): x @ weight + bias, weight (in, out)."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, init=initialisers.glorot_uniform):
         self.weight = _weight(init((in_features, out_features)))
-        self.bias = _weight(_filled(out_features)) if bias else None
+        self.bias = _weight(xp.zeros(out_features, xp.float32)) if bias else None
 
     def forward(self, x):
         return ops.dense(x, self.weight, self.bias)
@@ -35,7 +31,7 @@ class Conv2D(Module):
 
     def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, init=initialisers.glorot_uniform):
         self.weight = _weight(init((*pair("Conv2D: kernel", kernel), in_channels, out_channels)))
-        self.bias = _weight(_filled(out_channels)) if bias else None
+        self.bias = _weight(xp.zeros(out_channels, xp.float32)) if bias else None
         self.stride, self.padding = stride, padding
 
     def forward(self, x):
@@ -47,7 +43,7 @@ class ConvTranspose2D(Module):
 
     def __init__(self, in_channels, out_channels, kernel, stride=1, padding="same", bias=True, output_size=None, init=initialisers.glorot_uniform):
         self.weight = _weight(init((*pair("ConvTranspose2D: kernel", kernel), out_channels, in_channels)))
-        self.bias = _weight(_filled(out_channels)) if bias else None
+        self.bias = _weight(xp.zeros(out_channels, xp.float32)) if bias else None
         self.stride, self.padding, self.output_size = stride, padding, output_size
 
     def forward(self, x):
@@ -55,8 +51,7 @@ class ConvTranspose2D(Module):
 
 
 class BatchNorm(Module):
-    """Normalise each channel (last axis): by the batch in training, by moving statistics in inference.
-
+    """Normalise each channel (last axis): by the batch in training, by moving statistics in inference:
     moving = momentum * moving + (1 - momentum) * batch  (PyTorch's momentum is 1 - this one).
     unbiased: the moving variance takes n / (n - 1) times the batch's, as in PyTorch, and in Keras for images.
     """
@@ -64,21 +59,24 @@ class BatchNorm(Module):
     statistics = ("moving_mean", "moving_var")
 
     def __init__(self, features: int, momentum: float = 0.9, eps: float = 1e-5, unbiased: bool = False):
-        self.gamma, self.beta = _weight(_filled(features, 1)), _weight(_filled(features))
-        self.moving_mean, self.moving_var = _filled(features), _filled(features, 1)
+        self.gamma, self.beta = _weight(xp.ones(features, xp.float32)), _weight(xp.zeros(features, xp.float32))
+        self.moving_mean, self.moving_var = xp.zeros(features, xp.float32), xp.ones(features, xp.float32)
         self.momentum, self.eps, self.unbiased = float(momentum), float(eps), unbiased
 
-    def forward(self, x):
+    def fused_with(self, after):
+        if self.training and type(self) is BatchNorm and type(after) in (LeakyReLU, ReLU):
+            return lambda x: self.forward(x, after.slope)
+
+    def forward(self, x, slope=None):
         if not self.training:
             x, _, _ = check_channels("batch_norm", x, self.gamma, self.beta, least=0)
             scale = self.gamma * Tensor((self.moving_var + self.eps) ** -0.5)  # (C,)
             return x * scale + (self.beta - scale * Tensor(self.moving_mean))
-        y, mean, var = ops.batch_norm(x, self.gamma, self.beta, self.eps)
+        y, mean, var = ops.batch_norm(x, self.gamma, self.beta, self.eps, slope)
         n = y.size // y.shape[-1]
         correction = n / max(n - 1, 1) if self.unbiased else 1.0
         for moving, batch in ((self.moving_mean, mean), (self.moving_var, var * correction)):
-            moving *= self.momentum
-            moving += batch * (1 - self.momentum)
+            moving[...] = moving * self.momentum + batch * (1 - self.momentum)
         return y
 
 
@@ -86,7 +84,7 @@ class LayerNorm(Module):
     """Normalise each sample over all its entries, then scale and shift each channel: the same in both modes."""
 
     def __init__(self, features: int, eps: float = 1e-5):
-        self.gamma, self.beta, self.eps = _weight(_filled(features, 1)), _weight(_filled(features)), eps
+        self.gamma, self.beta, self.eps = _weight(xp.ones(features, xp.float32)), _weight(xp.zeros(features, xp.float32)), eps
 
     def forward(self, x):
         return ops.layer_norm(x, self.gamma, self.beta, self.eps)
@@ -105,6 +103,7 @@ class LeakyReLU(Module):
 class ReLU(Module):
     """max(x, 0)."""
 
+    slope = 0.0
     forward = staticmethod(ops.relu)
 
 

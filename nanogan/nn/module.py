@@ -21,6 +21,9 @@ class Module:
     def __call__(self, *inputs):
         return self.forward(*inputs)
 
+    def fused_with(self, after):
+        """This layer and the one ``after`` it as a single function, where that is faster and the same; else None."""
+
     def attributes(self):
         """(name, value) of every attribute, with lists and tuples opened: layers.0, layers.1, ..."""
         for key, value in vars(self).items():
@@ -59,12 +62,11 @@ class Module:
 
     def astype(self, dtype):
         """Convert every parameter and statistic, to float64 for a gradient check, say; returns the module."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
         for _, module in self.modules():
-            for key, value in module.attributes():
-                if isinstance(value, Tensor) and value.node is None:
-                    value.data = value.data.astype(dtype)
-                elif key in module.statistics:
-                    setattr(module, key, value.astype(dtype))
+            for key in vars(module).keys() & module.statistics:
+                setattr(module, key, getattr(module, key).astype(dtype))
         return self
 
     def train(self, training: bool = True):
@@ -89,6 +91,10 @@ class Sequential(Module):
             setattr(self, f"{kinds[i]}_{kinds[: i + 1].count(kinds[i])}", layer)
 
     def forward(self, x):
-        for layer in vars(self).values():
-            x = layer(x) if isinstance(layer, Module) else x
+        layers = [layer for layer in vars(self).values() if isinstance(layer, Module)]
+        while layers:
+            layer, *layers = layers
+            if layers and (fused := layer.fused_with(layers[0])):
+                layer, *layers = fused, *layers[1:]
+            x = layer(x)
         return x

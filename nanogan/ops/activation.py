@@ -1,7 +1,7 @@
 """Activations and dropout."""
 
 from nanogan.autograd import Function, Light, Tensor, as_tensor
-from nanogan.backend import kernels, random, xp
+from nanogan.backend import kernels, random
 
 
 class Gate(Light):
@@ -12,6 +12,14 @@ class Gate(Light):
 
     def backward(self, grad):
         return (Gate(mask=self.mask, on=self.on, off=self.off)(grad),)
+
+
+class LeakyReLU(Gate):
+    """x where x > 0, ``off`` times x elsewhere: it makes its own mask."""
+
+    def forward(self, x):
+        y, self.mask = kernels.leaky_relu(x, self.off)
+        return y
 
 
 class Sigmoid(Light):
@@ -30,7 +38,7 @@ class Tanh(Light):
     """y = tanh(x);  dx = g (1 - y**2)."""
 
     def forward(self, x):
-        self.y = xp.tanh(x)
+        self.y = kernels.tanh(x)
         return self.y
 
     def backward(self, grad):
@@ -58,8 +66,7 @@ def leaky_relu(x, slope: float = 0.2) -> Tensor:
     >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
     Tensor([-0.5  2. ], float32)
     """
-    x = as_tensor(x)
-    return Gate(mask=~(x.data <= 0), on=1.0, off=slope)(x)  # NaN stays NaN
+    return LeakyReLU(on=1.0, off=slope)(x)
 
 
 def sigmoid(x) -> Tensor:
@@ -91,5 +98,5 @@ def dropout(x, rate: float = 0.5, training: bool = True, key: int | None = None)
     if not training or rate == 0:
         return x
     key = int(random.stream().integers(2**63)) if key is None else key
-    mask = random.dropout_mask(key, x.shape, rate)
+    mask = kernels.dropout_mask(key, x.shape, rate)
     return Gate(mask=mask, on=1 / (1 - rate), off=0.0)(x)

@@ -1,14 +1,14 @@
 """Arithmetic, entry by entry, with broadcasting; and the operators of ``Tensor``."""
 
 from nanogan.autograd import Add, Function, Light, Tensor, as_tensor, operand
-from nanogan.backend import xp
+from nanogan.backend import kernels, xp
 
 
 class Multiply(Function):
     """a * b;  da = g b,  db = g a."""
 
     def forward(self, a, b):
-        return a * b
+        return kernels.multiply(a, b)
 
     def backward(self, grad):
         a, b = self.inputs
@@ -81,8 +81,7 @@ def divide(a, b) -> Tensor:
 
 def negative(x) -> Tensor:
     """-x."""
-    x = operand(x)
-    return Multiply()(x, -1) if isinstance(x, Tensor) else -x
+    return operand(x) * -1
 
 
 def power(x, exponent) -> Tensor:
@@ -124,9 +123,6 @@ def maximum(a, b) -> Tensor:
 
 Tensor.__add__ = Tensor.__radd__ = add
 Tensor.__mul__ = Tensor.__rmul__ = multiply
-Tensor.__sub__ = subtract
 Tensor.__rsub__ = lambda self, other: subtract(other, self)
-Tensor.__truediv__ = divide
 Tensor.__rtruediv__ = lambda self, other: divide(other, self)
-Tensor.__neg__ = negative
-Tensor.__pow__ = power
+Tensor.__sub__, Tensor.__truediv__, Tensor.__neg__, Tensor.__pow__ = subtract, divide, negative, power

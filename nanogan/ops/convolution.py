@@ -1,9 +1,7 @@
 """Convolution, its two transposes, and the columns beneath them.
 
-conv2d is bilinear in x and w.  So it has two transposes, in x (``ConvTranspose2D``) and in w
-(``Conv2DWeightGrad``), and the gradient of any of the three is made of the other two: they are closed
-under differentiation, and no order needs a fourth.  (Sizes: Dumoulin & Visin 2016, chapter 4.)
-
+conv2d is bilinear in x and w.  So it has two transposes, in x (``ConvTranspose2D``) and in w (``Conv2DWeightGrad``), and the gradient of any of
+the three is made of the other two: they are closed under differentiation, and no order needs a fourth.  (Sizes: Dumoulin & Visin 2016, chapter 4.)
 padding: "valid", "same" (TensorFlow's), an int, or ((top, bottom), (left, right)); kernel, stride: an int or a pair.
 """
 
@@ -74,8 +72,7 @@ class Col2Im(Light):
 
 def im2col(x, kernel, stride=1, padding="valid") -> Tensor:
     """Every window of the images as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C)."""
-    x = as_tensor(x)
-    return Im2Col(windows=_windows("im2col", x.shape, kernel, stride, padding))(x)
+    return Im2Col(windows=_windows("im2col", as_tensor(x).shape, kernel, stride, padding))(x)
 
 
 def col2im(columns, shape, kernel, stride=1, padding="valid") -> Tensor:
@@ -101,27 +98,20 @@ def conv2d(x, w, b=None, stride=1, padding="valid") -> Tensor:
 
 
 def conv_transpose2d(x, w, b=None, stride=1, padding="valid", output_size=None) -> Tensor:
-    """Transposed convolution: the transpose, as a linear map, of conv2d with the same ``w``.
-
-    x: (N, H, W, C).  w: (KH, KW, O, C).  b: (O,) or None.  Returns (N, OH, OW, O).
-    output_size: several sizes shrink to the same (H, W) under conv2d, and this int or pair says which
-    one to make.  By default (H - 1) SH + KH - top - bottom; with "same", H SH.
+    """Transposed convolution, the transpose of conv2d with ``w`` as a linear map: (N, H, W, C) with w (KH, KW, O, C) and b (O,) -> (N, OH, OW, O).
+    output_size: conv2d shrinks several sizes to (H, W); this int or pair says which to make, else (H - 1) SH + KH - top - bottom; "same": H SH.
     >>> conv_transpose2d(xp.ones((1, 16, 16, 8)), xp.ones((4, 4, 3, 8)), stride=2, padding=1).shape
     (1, 32, 32, 3)
     """
     x, w = _images_and_kernel("conv_transpose2d", x, w, axis=3)
     kernel, small, stride = w.shape[:2], x.shape[1:3], pair("conv_transpose2d: stride", stride)
-    size = tuple(n * s for n, s in zip(small, stride, strict=True))
-    if padding != "same":
-        pads = resolve_padding(padding, size, kernel, stride)
-        size = tuple((n - 1) * s + k - sum(p) for n, s, k, p in zip(small, stride, kernel, pads, strict=True))
+    sides = zip(small, stride, kernel, resolve_padding(padding, small, kernel, stride), strict=True)
+    size = tuple(n * s if padding == "same" else (n - 1) * s + k - sum(p) for n, s, k, p in sides)
     size = size if output_size is None else pair("conv_transpose2d: output_size", output_size)
     shape = (len(x), *size, w.shape[2])
     windows = _windows("conv_transpose2d", shape, kernel, stride, padding)
-    if windows_in(size, *windows) != small:
-        raise ShapeError(
-            f"conv_transpose2d: an output of size {size} shrinks to {windows_in(size, *windows)}, not to {small} (x {x.shape}, w {w.shape})"
-        )
+    if (fit := windows_in(size, *windows)) != small:
+        raise ShapeError(f"conv_transpose2d: an output of size {size} shrinks to {fit}, not to {small} (x {x.shape}, w {w.shape})")
     return add_bias("conv_transpose2d", ConvTranspose2D(windows=windows, shape=shape)(x, w), b)
 
 

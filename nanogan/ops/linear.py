@@ -1,7 +1,7 @@
 """Matrix products."""
 
 from nanogan.autograd import Function, Tensor, as_tensor
-from nanogan.backend import ShapeError
+from nanogan.backend import ShapeError, kernels
 from nanogan.ops.shaping import transpose
 
 
@@ -9,11 +9,15 @@ class Matmul(Function):
     """a @ b over the last two axes;  da = g b^T,  db = a^T g."""
 
     def forward(self, a, b):
-        return a @ b
+        return kernels.matmul(a, b)
 
     def backward(self, grad):
         a, b = self.inputs
         return (matmul(grad, _swap(b)) if self.needs[0] else None), (matmul(_swap(a), grad) if self.needs[1] else None)
+
+    def backward_fused(self, grad):
+        a, b = self.inputs
+        return kernels.matmul_grad(grad, a.data, b.data, self.needs)
 
 
 def _swap(x):

@@ -1,7 +1,6 @@
 """Losses: predictions against targets, as in ``sigmoid_bce(critic(real), 1)``.
 
-targets: constants of the predictions' shape, or a number that stands for all of them; no gradient
-flows into them.  reduction: "mean", "sum" or "none".
+targets: constants of the predictions' shape, or one number for all of them; no gradient flows into them.  reduction: "mean", "sum" or "none".
 """
 
 from nanogan.autograd import Tensor, as_tensor, operand
@@ -22,10 +21,8 @@ def sigmoid_bce(logits, targets, reduction: str = "mean") -> Tensor:
 
 
 def binary_cross_entropy(probabilities, targets, reduction: str = "mean", clip: float = 1e-7) -> Tensor:
-    """-(t log p + (1 - t) log(1 - p)) from probabilities, as a network that ends in a sigmoid gives them.
-
-    clip: p is kept within [clip, 1 - clip], and beyond has no gradient, as in Keras; 0 leaves p as it
-    is, and the loss infinite where p is 0 or 1 and wrong.  Prefer ``sigmoid_bce`` to both.
+    """-(t log p + (1 - t) log(1 - p)) from probabilities, as a network that ends in a sigmoid gives them; prefer ``sigmoid_bce``.
+    clip: p is kept within [clip, 1 - clip], no gradient beyond, as in Keras; 0 leaves p alone, and the loss infinite where p is 0 or 1 and wrong.
     """
     p, t = _pair("binary_cross_entropy", probabilities, targets)
     if clip:
@@ -62,11 +59,9 @@ def softmax_cross_entropy(logits, labels, reduction: str = "mean") -> Tensor:
 def _pair(name, predictions, targets):
     """The predictions as a tensor; the targets as a number, or as an array of the predictions' shape and dtype."""
     predictions, targets = as_tensor(predictions), operand(targets)
-    if not isinstance(targets, Tensor):
-        return predictions, float(targets)
-    if targets.shape != predictions.shape:
+    if isinstance(targets, Tensor) and targets.shape != predictions.shape:
         raise ShapeError(f"{name}: targets {targets.shape} for predictions {predictions.shape}; they must be alike, or the target one number")
-    return predictions, targets.data.astype(predictions.dtype)
+    return predictions, targets.data.astype(predictions.dtype) if isinstance(targets, Tensor) else float(targets)
 
 
 def _reduce(name, losses, reduction):

@@ -2,6 +2,7 @@
 
 from nanogan.autograd import Function, Tensor, as_tensor
 from nanogan.backend import ShapeError, kernels
+from nanogan.ops.activation import Gate
 from nanogan.ops.arithmetic import sqrt
 from nanogan.ops.reduction import mean, sum, var
 
@@ -9,38 +10,64 @@ from nanogan.ops.reduction import mean, sum, var
 class BatchNorm(Function):
     """(x, gamma, beta) -> y.  Mean and variance depend on x, and a gradient of this gradient must see that: ``backward``
     computes them anew, as tensors.  Where nobody differentiates again, ``backward_fused`` takes them as they are.
+
+    With a ``slope``, a leaky ReLU comes after it: what lies between is neither kept nor passed over twice.
     """
 
     def forward(self, x, gamma, beta):
-        y, self.mean, self.var = kernels.batch_norm(x, gamma, beta, self.eps)
+        y, self.mean, self.var, *mask = kernels.batch_norm(x, gamma, beta, self.eps, self.slope)
+        self.mask = mask[0] if mask else None
         return y
 
     def backward(self, grad):
         x, gamma, _ = self.inputs
-        axes, M = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
-        centred = x - mean(x, axes)  # (..., C)
-        s = sqrt(mean(centred * centred, axes) + self.eps)  # (C,)
-        xhat = centred / s
-        dgamma, dbeta = sum(grad * xhat, axes), sum(grad, axes)
-        dx = gamma / s * (grad - (dbeta + xhat * dgamma) * (1 / M)) if self.needs[0] else None
-        return dx, dgamma, dbeta
+        grad = grad if self.mask is None else Gate(mask=self.mask, on=1.0, off=self.slope)(grad)
+        axes, xhat, _ = _normalised(x, self.eps)
+        dx = BatchNormGrad(mean=self.mean, var=self.var, eps=self.eps)(grad, x, gamma) if self.needs[0] else None
+        return dx, sum(grad * xhat, axes) if self.needs[1] else None, sum(grad, axes) if self.needs[2] else None
 
     def backward_fused(self, grad):
         x, gamma, _ = self.inputs
-        return kernels.batch_norm_grad(grad, x.data, gamma.data, self.mean, self.var, self.eps)
+        return kernels.batch_norm_grad(grad, x.data, gamma.data, self.mean, self.var, self.eps, self.mask, self.slope)
 
 
-def batch_norm(x, gamma, beta, eps: float = 1e-5) -> tuple:
+class BatchNormGrad(Function):
+    """(g, x, gamma) -> dx = gamma / s * (g - mean(g) - xhat * mean(g * xhat)), which is linear in g, and its own transpose there."""
+
+    def forward(self, g, x, gamma):
+        return kernels.batch_norm_grad(g, x, gamma, self.mean, self.var, self.eps)[0]
+
+    def backward(self, u):
+        g, x, gamma = self.inputs
+        axes, xhat, s = _normalised(x, self.eps)
+        dg = BatchNormGrad(mean=self.mean, var=self.var, eps=self.eps)(u, x, gamma) if self.needs[0] else None
+        g, u = g - mean(g, axes), u - mean(u, axes)
+        a, b = mean(g * xhat, axes), mean(u * xhat, axes)  # (C,)
+        q = mean(g * u, axes) - a * b  # <u, dx> = gamma / s * M * q, differentiated: in gamma, and in the x of xhat and s
+        dx = gamma * -1 / (s * s) * (b * g + a * u + xhat * (q - a * b * 2)) if self.needs[1] else None
+        return dg, dx, q / s * (x.size // x.shape[-1]) if self.needs[2] else None
+
+
+def _normalised(x, eps):
+    """(axes, xhat, s): xhat = (x - mean) / s, s = sqrt(var + eps)."""
+    axes = tuple(range(x.ndim - 1))
+    centred = x - mean(x, axes)  # (..., C)
+    s = sqrt(mean(centred * centred, axes) + eps)  # (C,)
+    return axes, centred / s, s
+
+
+def batch_norm(x, gamma, beta, eps: float = 1e-5, slope: float | None = None) -> tuple:
     """Normalise each channel over the batch: y = gamma * (x - mean) / sqrt(var + eps) + beta.
 
     x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and biased
-    variance as plain arrays (C,).  ShapeError, also for an empty batch.  Ioffe & Szegedy 2015, algorithm 1.
+    variance as plain arrays (C,).  slope: that of a leaky ReLU after it, as one operation; None for none.
+    ShapeError, also for an empty batch.  Ioffe & Szegedy 2015, algorithm 1.
     >>> y, mean, var = batch_norm(Tensor([[1.0], [3.0]]), Tensor([1.0]), Tensor([0.0]), eps=0.0)
     >>> y.numpy().ravel(), mean.item(), var.item()
     (array([-1.,  1.], dtype=float32), 2.0, 1.0)
     """
     x, gamma, beta = check_channels("batch_norm", x, gamma, beta)
-    normalise = BatchNorm(eps=eps)
+    normalise = BatchNorm(eps=eps, slope=slope)
     y = normalise(x, gamma, beta)
     return y, normalise.mean.copy(), normalise.var.copy()
 

@@ -24,67 +24,53 @@ class Max(Light):
 
 def sum(x, axis=None, keepdims: bool = False) -> Tensor:
     """The sum over ``axis``."""
-    x = as_tensor(x)
-    axes = _axes("sum", axis, x.shape)
-    total = SumTo(shape=tuple(1 if a in axes else n for a, n in enumerate(x.shape)))(x) if axes else x
-    return total if keepdims else _drop(total, axes)
+    x, axes, shape = _reduced("sum", x, axis, keepdims)
+    kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+    return reshape(SumTo(shape=kept)(x) if axes else x, shape)
 
 
 def mean(x, axis=None, keepdims: bool = False) -> Tensor:
     """The mean over ``axis``; ShapeError where there is nothing to average."""
-    x = as_tensor(x)
-    count = math.prod(x.shape[a] for a in _axes("mean", axis, x.shape, least=1))
-    return sum(x, axis, keepdims) * (1 / count)
+    x, axes, _ = _reduced("mean", x, axis, keepdims, least=1)
+    return sum(x, axes, keepdims) * (1 / math.prod(x.shape[a] for a in axes))
 
 
 def var(x, axis=None, keepdims: bool = False) -> Tensor:
     """The biased variance over ``axis``: the mean squared distance from the mean."""
-    x = as_tensor(x)
     centred = x - mean(x, axis, keepdims=True)
     return mean(centred * centred, axis, keepdims)
 
 
 def max(x, axis=None, keepdims: bool = False) -> Tensor:
     """The maximum over ``axis``; where several entries share it, they share the gradient equally."""
-    x = as_tensor(x)
-    axes = _axes("max", axis, x.shape, least=1)
-    top = Max(axes=axes)(x)
-    return top if keepdims else _drop(top, axes)
+    x, axes, shape = _reduced("max", x, axis, keepdims, least=1)
+    return reshape(Max(axes=axes)(x), shape)
 
 
 def norm(x, axis=None, keepdims: bool = False) -> Tensor:
-    """The Euclidean length over ``axis``, with all derivatives 0 where x is 0.
-
-    A plain sqrt(sum(x**2)) has the derivative 0/0 at 0: a gradient penalty then turns into NaN.  For any
-    constant s, norm(x) = s norm(x/s), derivatives included: with s = max|x| the sum of squares lies
-    between 1 and the number of entries, where nothing overflows or vanishes.
+    """The Euclidean length over ``axis``, all derivatives 0 where x is 0: that of a plain sqrt(sum(x**2)) is 0/0 there, a gradient penalty's NaN.
+    For any constant s, norm(x) = s norm(x/s), derivatives included; with s = max|x|, nothing overflows or vanishes in the sum of squares.
     >>> norm(Tensor([[3.0, 4.0], [0.0, 0.0]]), axis=1)
     Tensor([5. 0.], float32)
     """
-    x = as_tensor(x)
-    axes = _axes("norm", axis, x.shape)
+    x, axes, shape = _reduced("norm", x, axis, keepdims)
     scale = (xp.abs(x.data).max if x.size else x.data.sum)(axis=axes, keepdims=True)
     zero = (scale < xp.finfo(x.dtype).tiny).astype(x.dtype)
     scaled = x / Tensor(scale + zero)  # by 1 where x is 0
     squares = sum(scaled * scaled, axes, keepdims=True)  # in [1, number of entries], or 0
-    length = sqrt(squares + Tensor(zero)) * Tensor(scale * (1 - zero))
-    return length if keepdims else _drop(length, axes)
+    return reshape(sqrt(squares + Tensor(zero)) * Tensor(scale * (1 - zero)), shape)
 
 
-def _drop(x, axes):
-    """x without ``axes``, which have length 1."""
-    return reshape(x, tuple(n for a, n in enumerate(x.shape) if a not in axes))
-
-
-def _axes(name, axis, shape, least=0):
-    """``axis`` as a sorted tuple of different axes >= 0, each holding at least ``least`` entries."""
-    given = tuple(range(len(shape))) if axis is None else (axis,) if isinstance(axis, Integral) else tuple(axis)
-    axes = tuple(sorted({a % len(shape) for a in given if -len(shape) <= a < len(shape)}))
+def _reduced(name, x, axis, keepdims, least=0):
+    """x as a tensor; ``axis`` as a sorted tuple of different axes >= 0, each of at least ``least`` entries; and the shape of the result."""
+    x = as_tensor(x)
+    given = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, Integral) else tuple(axis)
+    axes = tuple(sorted({a % x.ndim for a in given if -x.ndim <= a < x.ndim}))
     if len(axes) != len(given):
-        raise ShapeError(f"{name}: axis {axis} is not among the axes of shape {shape}, or names one twice")
-    if any(shape[a] < least for a in axes):
-        raise ShapeError(f"{name}: nothing to reduce over axis {axis} of shape {shape}")
-    return axes
+        raise ShapeError(f"{name}: axis {axis} is not among the axes of shape {x.shape}, or names one twice")
+    if any(x.shape[a] < least for a in axes):
+        raise ShapeError(f"{name}: nothing to reduce over axis {axis} of shape {x.shape}")
+    return x, axes, tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
 
 
 Tensor.sum, Tensor.mean, Tensor.max = sum, mean, max

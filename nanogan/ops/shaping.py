@@ -56,11 +56,10 @@ class Concatenate(Light):
         return xp.concatenate(xs, axis=self.axis)
 
     def backward(self, grad):
-        cuts, start = [], 0
+        cuts, end = [], 0
         for t, need in zip(self.inputs, self.needs, strict=True):
-            stop = start + t.shape[self.axis]
-            cuts.append(grad[(slice(None),) * (self.axis % t.ndim) + (slice(start, stop),)] if need else None)
-            start = stop
+            start, end = end, end + t.shape[self.axis]
+            cuts.append(grad[(slice(None),) * (self.axis % t.ndim) + (slice(start, end),)] if need else None)
         return tuple(cuts)
 
 
@@ -111,8 +110,7 @@ def pad(x, widths) -> Tensor:
     if len(widths) != x.ndim or any(min(width) < 0 for width in widths):
         raise ShapeError(f"pad: {widths} are not (before, after), each at least 0, for every axis of shape {x.shape}")
     index = tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-    shape = tuple(before + n + after for (before, after), n in zip(widths, x.shape, strict=True))
-    return PutItem(index=index, shape=shape)(x)
+    return PutItem(index=index, shape=tuple(n + sum(width) for width, n in zip(widths, x.shape, strict=True)))(x)
 
 
 Tensor.__getitem__ = getitem

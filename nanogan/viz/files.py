@@ -52,8 +52,9 @@ def save_pixels(path, pixels):
     """Write uint8 pixels, (H, W) grey or (H, W, 3) colour, as the kind of file that the name ends in: .png, .jpg ..."""
     from PIL import Image
 
-    kinds = Image.registered_extensions()
-    kind = kinds.get(os.path.splitext(path)[1].lower())
+    Image.preinit()  # PNG, JPEG and a few more; all the others, which take their time, only where one is asked for
+    ending = os.path.splitext(path)[1].lower()
+    kind = Image.EXTENSION.get(ending) or Image.registered_extensions().get(ending)
     if kind not in Image.SAVE:
         raise NanoganError(f"{path}: its ending names no kind of picture; choose a name that ends in .png")
     with whole_file(path) as file:

@@ -3,7 +3,6 @@
 The causes are played by small stand-ins for the module cupy.  Their messages are CuPy 14's own.
 """
 
-import importlib.metadata
 import sys
 import types
 
@@ -11,7 +10,7 @@ import numpy
 import pytest
 
 import nanogan as ng
-from nanogan.backend import gpu_problem
+from nanogan.backend import device, gpu_problem
 from nanogan.backend.device import cupy_wheels
 
 
@@ -89,8 +88,10 @@ def install(monkeypatch, tmp_path):
             monkeypatch.syspath_prepend(tmp_path)
         else:
             monkeypatch.setitem(sys.modules, "cupy", cupy)  # None makes the import fail
-        named = [types.SimpleNamespace(name=w.split()[0], version=w.split()[1], metadata={"Name": w.split()[0]}) for w in wheels]
-        monkeypatch.setattr(importlib.metadata, "distributions", lambda: [*named, types.SimpleNamespace(name="numpy", version="2.4.6")])
+        folders = [tmp_path / place for place in ("site-packages", "missing", "dist-packages")]
+        for i, wheel in enumerate([*wheels, "numpy 2.4.6"]):  # as pip writes them: cupy_cuda12x-14.2.0.dist-info
+            (folders[i % 2 * 2] / f"{wheel.replace('-', '_').replace(' ', '-')}.dist-info").mkdir(parents=True)
+        monkeypatch.setattr(device, "sys", types.SimpleNamespace(path=["", *map(str, folders)]))
 
     return put
 
@@ -154,7 +155,20 @@ def test_the_gpu_is_tried_once(install):
 
 
 def test_wheels_are_listed_once_and_in_order(install):
-    install(None, "cupy-cuda13x 14.2.0", "cupy-cuda12x 14.2.0", "cupy-cuda12x 14.2.0", "scikit-learn 1.7")
+    install(None, "cupy-cuda13x 14.2.0", "cupy-cuda12x 14.2.0", "scikit-learn 1.7", "cupy-cuda13x 14.2.0")
+    assert cupy_wheels() == [*TWO]
+
+
+def test_wheels_of_every_name_and_no_others(install, tmp_path):
+    install(None, "cupy 13.6.0", "cupy-rocm-5-0 13.6.0", "cupy-xarray 0.1.4", "cupyx 1.0", "numpy-cupy 1.0")
+    (tmp_path / "site-packages" / "CuPy-9.0.0rc1-py3.8.egg-info").write_text("Name: CuPy")  # as setuptools once wrote it
+    (tmp_path / "site-packages" / "~upy_cuda12x-14.2.0.dist-info").mkdir()  # what pip leaves when it is interrupted
+    assert cupy_wheels() == ["CuPy 9.0.0rc1", "cupy 13.6.0", "cupy-rocm-5-0 13.6.0"]
+
+
+def test_broken_metadata_of_a_wheel_do_no_harm(install, tmp_path):
+    install(None, *ONE, "cupy-cuda13x 14.2.0")
+    (tmp_path / "site-packages" / "cupy_cuda12x-14.2.0.dist-info" / "METADATA").write_bytes(b"\xff\x00")
     assert cupy_wheels() == [*TWO]
 
 

@@ -96,13 +96,13 @@ def test_optimiser_steps_write_in_place(kernel):
     expected_v = [0.9 * a + b for a, b in zip(v, g, strict=True)]
     expected = [a - 0.1 * b for a, b in zip(p, expected_v, strict=True)]
     kept = g.copy()
-    kernel.sgd_step(p, g, v, 0.1, 0.9)
+    kernel.sgd_step([p], [g], [v], 0.1, 0.9)
     same(p, np.array(expected))
     same(v, np.array(expected_v))
-    kernel.sgd_step(p, g, None, 0.1, 0.0)
+    kernel.sgd_step([p], [g], None, 0.1, 0.0)
     same(p, np.array(expected) - 0.1 * g)
     m, s = np.zeros(3), np.zeros(3)
-    kernel.adam_step(p, g, m, s, 1, 0.1, 0.9, 0.999, 0.0, False)
+    kernel.adam_step([p], [g], [m], [s], 1, 0.1, 0.9, 0.999, 0.0, False)
     same(p, np.array(expected) - 0.1 * g - 0.1 * np.sign(g), 1e-9)
     same(m, 0.1 * g)
     same(s, 0.001 * g * g)

