@@ -126,12 +126,12 @@ def test_three_steps_in_float64(text, monkeypatch):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max(), err_msg=name)
 
 
-@pytest.mark.usefixtures("any_size")
 @pytest.mark.parametrize("text", TEXTS)
-def test_three_steps_in_float32(text, monkeypatch):
-    """Every loss to 1e-3, of the framework's in float32 and in float64; after a step or two of text 004, to 1e-2.
+def test_three_steps_in_float32(text, any_size, monkeypatch):
+    """Every loss to 1e-3, of the framework's in float32 and in float64.
 
-    (There one entry is so near 0 that rounding decides on which side of the leaky ReLU it falls, and Adam makes full steps of the difference.)
+    But for text 004 where every product is made by Winograd's filtering, which rounds differently: there one entry falls on
+    the other side of a leaky ReLU's kink, Adam makes full steps of the difference, and from then on it is 1e-2.
 
     TensorFlow's moving variances too, which in training are unbiased for images and biased for features.
     (Not the means: they hold the biases that batch norm subtracts, which Adam moves as rounding will have it.)
@@ -140,11 +140,11 @@ def test_three_steps_in_float32(text, monkeypatch):
     file = golden(text)
     for right in (file["losses32"], file["losses"]):
         np.testing.assert_allclose(losses[0], right[0], rtol=1e-3)
-        np.testing.assert_allclose(losses, right, rtol=1e-2 if text == "004" else 1e-3)
+        np.testing.assert_allclose(losses, right, rtol=1e-2 if any_size and text == "004" else 1e-3)
     if "variances32" in file:
         variances = [(name, ours) for name, ours in moving if "moving_var" in name]
         for name, ours, theirs in pairs(variances, file["variances32"]):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6 * np.abs(theirs).max(), err_msg=name)
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=(1e-5 if any_size else 1e-6) * np.abs(theirs).max(), err_msg=name)
 
 
 def test_a_digest_misses_no_entry():
