@@ -21,7 +21,7 @@ SHARED_FLOP = 2e7  # what a product must cost to be worth a second thread
 SHARED_SIZE = 2**18  # and how many entries an array must have
 LENT_BYTES = 2**18  # from here on memory is lent
 FORGOTTEN = 2000  # returns of blocks: several training steps
-SPARE = 1.4  # of the memory that arrays need at one time, free blocks included
+SPARE = 1.25  # of the memory that arrays need at one time, free blocks included
 
 
 # --- Threads --------------------------------------------------------------------------------------------------------
