@@ -10,7 +10,7 @@ from nanogan.backend import ShapeError, copy_into, kernels, to_numpy, xp
 
 
 class Optimizer:
-    """What all share: parameters, a step counter, and slots: arrays like the parameters, by name."""
+    """What all share: parameters, a step counter, and slots: arrays like the parameters, by name.  ``update`` gets lists: arrays, gradients, slots."""
 
     slots = ()
 

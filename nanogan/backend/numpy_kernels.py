@@ -1,4 +1,4 @@
-"""Faster forms of some kernels on the CPU: same names, same signatures, same results up to rounding.
+"""Faster forms of some kernels on the CPU: same names, same signatures, and for finite numbers the same results up to rounding.
 
 Nothing here is an idea of its own: ``reference.py`` (or NumPy, for ``add`` and its like) says what is computed, this
 file how it is done in less time.  Work is split over a few threads; what takes several passes over an array is done
@@ -320,7 +320,8 @@ def dropout_mask(key, shape, rate):
 def adam_step(params, grads, ms, vs, t, lr, beta1, beta2, eps, eps_hat):
     """All parameters as one piece of work, the large ones cut up: the threads are called once."""
     arrays = list(zip(params, grads, ms, vs, strict=True))
-    if not all(_flat(a) and a.dtype == params[0].dtype for four in arrays for a in four):
+    twice = len({id(p) for p in params}) < len(params)  # a parameter named twice steps twice, one after the other
+    if twice or not all(_flat(a) and a.dtype == params[0].dtype for four in arrays for a in four):
         return reference.adam_step(params, grads, ms, vs, t, lr, beta1, beta2, eps, eps_hat)
     correction1, correction2 = 1 - beta1**t, 1 - beta2**t
     # lr / correction1 * m / (sqrt(v / correction2) + eps), with sqrt(correction2) multiplied out
@@ -328,7 +329,7 @@ def adam_step(params, grads, ms, vs, t, lr, beta1, beta2, eps, eps_hat):
     eps = eps if eps_hat else eps * math.sqrt(correction2)
     flat = [[a.reshape(-1) for a in four] for four in arrays]
     total = builtins.sum(p.size for p in params)
-    step = min(BLOCK, -(-total // threads()))
+    step = max(1, min(BLOCK, -(-total // threads())))
     pieces = [(four, start, start + step) for four in flat for start in range(0, four[0].size, step)]
     pieces.sort(key=lambda piece: piece[1] - piece[0][0].size)  # large ones first: the small ones even out
 

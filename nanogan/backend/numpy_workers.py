@@ -29,7 +29,7 @@ SPARE = 1.25  # of the memory that arrays need at one time, free blocks included
 
 @functools.cache
 def threads() -> int:
-    """How many threads compute: the CPUs that this process may use, at most OMP_NUM_THREADS (or OPENBLAS_NUM_THREADS).
+    """How many threads compute: the CPUs that this process may use, at most OMP_NUM_THREADS and OPENBLAS_NUM_THREADS.
 
     1 where NumPy's BLAS is not OpenBLAS: nothing else can be told to leave the threads to us.
     """
@@ -37,7 +37,7 @@ def threads() -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         asked = os.environ.get(name, "").split(",")[0].strip()
         if asked.isdecimal() and int(asked):
-            return min(cpus, int(asked)) if openblas() else 1
+            cpus = min(cpus, int(asked))
     return cpus if openblas() else 1
 
 
@@ -66,23 +66,26 @@ class _OneBlasThread(contextlib.ContextDecorator):
     """
 
     def __init__(self):
+        self.lock = threading.RLock()  # a signal's handler may compute too, in this very thread
         self.inside, self.held, self.before = set(), False, 1  # threads; whether BLAS is held, and what it will have back
 
     def __enter__(self):
-        self.inside.add(threading.get_ident())
-        if blas := openblas():
-            if not self.held:
-                self.before = blas["get_num_threads"]()
-                self.held = True
-            if self.before != 1:
-                blas["set_num_threads"](1)
+        with self.lock:
+            self.inside.add(threading.get_ident())
+            if blas := openblas():
+                if not self.held:
+                    self.before = blas["get_num_threads"]()
+                    self.held = True
+                if self.before != 1:
+                    blas["set_num_threads"](1)
 
     def __exit__(self, *exception):
-        self.inside.discard(threading.get_ident())
-        if self.held and not self.inside:
-            if self.before != 1:
-                openblas()["set_num_threads"](self.before)
-            self.held = False
+        with self.lock:
+            self.inside.discard(threading.get_ident())
+            if self.held and not self.inside:
+                if self.before != 1:
+                    openblas()["set_num_threads"](self.before)
+                self.held = False
 
 
 class _Job:
@@ -102,13 +105,25 @@ class _Job:
                 self.done.put(None)
 
     def finish(self):
-        """Do what is left, then wait for those who have begun something; a helper that never came is not waited for."""
-        mine = 0
-        for i in self.left:
-            self.task(i)
-            mine += 1
-        errors = [self.done.get() for _ in range(self.count - mine)]
-        self.task = None  # whoever comes too late finds nothing to do, and keeps no array alive
+        """Do what is left, then wait for those who have begun something; a helper that never came is not waited for.
+
+        After an exception, or Ctrl-C, nothing more is begun, and what others have begun is waited for all the same: nobody
+        writes into arrays any longer when it arrives at the caller.
+        """
+        mine, errors = 0, []
+        try:
+            for i in self.left:
+                mine += 1
+                self.task(i)
+            while mine + len(errors) < self.count:
+                errors.append(self.done.get())
+        except BaseException:
+            mine += len(list(self.left))
+            while mine + len(errors) < self.count:
+                errors.append(self.done.get())
+            raise
+        finally:
+            self.task = None  # whoever comes too late finds nothing to do, and keeps no array alive
         for error in errors:
             if error is not None:
                 raise error
@@ -184,13 +199,19 @@ class _Lender:
 
     def take(self, size):
         with self.lock:
-            self.lent += size
-            self.most = max(self.most, self.lent)
             if self.free.get(size):
                 self.kept -= size
-                return self.free[size].pop()[1]
-            self.give_up(until=SPARE * self.most - self.lent)
-        return numpy.empty(size, numpy.uint8)
+                block = self.free[size].pop()[1]
+            else:
+                self.give_up(until=SPARE * max(self.most, self.lent + size) - self.lent - size)
+                try:
+                    block = numpy.empty(size, numpy.uint8)
+                except MemoryError:  # room for it may lie idle here
+                    self.give_up(until=0)
+                    block = numpy.empty(size, numpy.uint8)
+            self.lent += size
+            self.most = max(self.most, self.lent)
+            return block
 
     def back(self, block):
         with self.lock:

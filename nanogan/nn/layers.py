@@ -64,7 +64,8 @@ class BatchNorm(Module):
         self.momentum, self.eps, self.unbiased = float(momentum), float(eps), unbiased
 
     def fused_with(self, after):
-        if self.training and type(self) is BatchNorm and type(after) in (LeakyReLU, ReLU):
+        hooked = "forward" in vars(self) or "forward" in vars(after)  # replaced on the instance: to be called
+        if self.training and type(self) is BatchNorm and type(after) in (LeakyReLU, ReLU) and not hooked:
             return lambda x: self.forward(x, after.slope)
 
     def forward(self, x, slope=None):

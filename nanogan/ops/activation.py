@@ -66,7 +66,7 @@ def leaky_relu(x, slope: float = 0.2) -> Tensor:
     >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
     Tensor([-0.5  2. ], float32)
     """
-    return LeakyReLU(on=1.0, off=slope)(x)
+    return LeakyReLU(on=1.0, off=slope)(as_tensor(x))
 
 
 def sigmoid(x) -> Tensor:
@@ -76,7 +76,7 @@ def sigmoid(x) -> Tensor:
 
 def tanh(x) -> Tensor:
     """The hyperbolic tangent."""
-    return Tanh()(x)
+    return Tanh()(as_tensor(x))
 
 
 def softplus(x) -> Tensor:

@@ -534,3 +534,13 @@ def test_the_same_numbers_give_the_same_bits_also_under_load(name, monkeypatch):
 
 def test_the_convolutions_are_the_ones_of_their_file():
     assert numpy_kernels.conv2d is numpy_convolutions.conv2d
+
+
+def test_adam_on_odd_lists_of_parameters(monkeypatch):
+    lower(monkeypatch.setattr, 2)
+    numpy_kernels.adam_step(*([np.zeros((0, 3))] for _ in range(4)), 1, 0.1, 0.9, 0.999, 1e-8, False)
+    p, g, m, v = (np.linspace(0, 1, 5000) for _ in range(4))
+    q, n, w = p.copy(), m.copy(), v.copy()
+    numpy_kernels.adam_step([p, p], [g, g], [m, m], [v, v], 1, 0.1, 0.9, 0.999, 1e-8, False)
+    reference.adam_step([q, q], [g, g], [n, n], [w, w], 1, 0.1, 0.9, 0.999, 1e-8, False)
+    np.testing.assert_array_equal(p, q)  # one step after the other

@@ -694,3 +694,34 @@ def test_workspaces_belong_to_one_thread():
     assert not np.shares_memory(mine, others[0])
     assert np.shares_memory(mine, scratch("a", (5, 5), np.dtype("float64"))) and not np.shares_memory(mine, scratch("b", (100,), np.dtype("float32")))
     assert scratch("a", (5, 2000), np.dtype("float64")).shape == (5, 2000)
+
+
+# --- When something goes wrong ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, ValueError])
+def test_after_an_exception_nobody_works_any_longer(trouble):
+    started, finished, main = [], [], threading.get_ident()
+
+    def task(i):
+        started.append(i)
+        if threading.get_ident() == main:
+            raise trouble
+        time.sleep(0.01)
+        finished.append(i)
+
+    for _ in range(5):
+        with pytest.raises(trouble):
+            numpy_workers.share(task, 50, crew=2)
+        before = len(started), len(finished)
+        time.sleep(0.05)
+        assert (len(started), len(finished)) == before and len(started) < 50
+        started.clear()
+        finished.clear()
+
+
+def test_memory_that_is_not_to_be_had():
+    before = numpy_workers._lender.lent, numpy_workers._lender.most
+    with pytest.raises(MemoryError):
+        numpy_workers.empty((2**46,), "f4")
+    assert (numpy_workers._lender.lent, numpy_workers._lender.most) == before

@@ -172,3 +172,15 @@ def test_flatten_and_reshape_keep_the_channels_fastest():
 def test_kernels_that_are_none(make):
     with pytest.raises((ng.ShapeError, TypeError), match=r"kernel|iterable"):
         make()
+
+
+def test_a_layer_that_is_hooked_is_called():
+    """Batch norm and the activation after it run as one, but not where somebody has put another forward on either."""
+    x, seen = np.random.default_rng(0).standard_normal((4, 3)), []
+    net = nn.Sequential(nn.BatchNorm(3), nn.LeakyReLU(0.1))
+    expected = net(x.astype("float32")).numpy()
+    for layer in (net.leakyrelu_1, net.batchnorm_1):
+        forward = layer.forward
+        layer.forward = lambda x, forward=forward: seen.append(x) or forward(x)
+        np.testing.assert_array_equal(net(x.astype("float32")).numpy(), expected)
+    assert len(seen) == 3

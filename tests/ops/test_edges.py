@@ -207,3 +207,11 @@ def test_refused_with_a_sentence(name):
     call, error, sentence = REFUSED[name]
     with pytest.raises(error, match=sentence):
         call()
+
+
+@pytest.mark.parametrize("form", ["fast", "reference"])
+@pytest.mark.parametrize("number", [-1.0, np.float32(-1), [-1.0]])
+def test_activations_take_plain_numbers(number, form):
+    with ng.use("numpy", kernels=form):
+        values = [f(number).numpy().item() for f in (ops.relu, ops.leaky_relu, ops.tanh, ops.sigmoid, ops.softplus)]
+    np.testing.assert_allclose(values, [0, -0.2, np.tanh(-1), 1 / (1 + np.e), np.log1p(np.exp(-1))], rtol=1e-6)

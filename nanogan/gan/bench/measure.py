@@ -55,10 +55,12 @@ class Setting:
 
 
 def threads_allowed(environment=None):
-    """How many threads to use where nobody says: the CPUs that this process may use, at most OMP_NUM_THREADS."""
+    """How many threads to use where nobody says: the CPUs that this process may use, at most OMP_NUM_THREADS and OPENBLAS_NUM_THREADS."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = (os.environ if environment is None else environment).get("OMP_NUM_THREADS", "")
-    return min(cpus, int(asked)) if asked.isdecimal() and int(asked) else cpus
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        asked = (os.environ if environment is None else environment).get(name, "").split(",")[0].strip()
+        cpus = min(cpus, int(asked)) if asked.isdecimal() and int(asked) else cpus
+    return cpus
 
 
 @contextlib.contextmanager
