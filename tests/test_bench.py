@@ -20,7 +20,8 @@ QUICK = ("--turns", 2, "--seconds", 0.01)
 @pytest.fixture
 def quick(here, monkeypatch):
     """Workers that find this nanogan, and a peak that is found at once."""
-    monkeypatch.setattr(os, "environ", environment())
+    kept = {name: value for name, value in environment().items() if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}  # else it warns
+    monkeypatch.setattr(os, "environ", kept)
     monkeypatch.setattr(measure, "WORKERS", measure.WORKERS | {"sgemm": "small_sgemm"})
     code = "from nanogan.gan.bench import sgemm, worker\nsgemm.SIZES = (64, 128)\nworker.serve(sgemm.Sgemm)\n"
     (here / "small_sgemm.py").write_text(code, encoding="utf-8")

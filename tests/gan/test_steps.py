@@ -359,7 +359,7 @@ def compare(torch, name, step, oracle, spoil=None, float32=True, **options):
 
     Losses agree to 1e-9, every gradient to 1e-7 of its tensor's largest entry (one that is 0 in exact
     arithmetic, to 1e-12), parameters to 1e-6 of the learning rate, and moving statistics.  Losses in float32
-    agree to 1e-3; of the largest of the step's losses where the critic has stepped fifteen times and its scores cancel in their mean.
+    agree to 1e-3 at first, and to 3e-3 after Adam has made full steps of what rounding decided; of the largest of the step's losses where the critic has stepped fifteen times and its scores cancel in their mean.
     """
     recipe, generator, critic, draw = start(name, **options)
     _, generator32, critic32, draw32 = start(name, "float32", **options)
@@ -382,7 +382,7 @@ def compare(torch, name, step, oracle, spoil=None, float32=True, **options):
             return make_step(recipe, *nets, opts, batch, step, **more)
 
     keys, keys32 = Keys(), Keys()
-    for _ in range(3):
+    for i in range(3):
         batch, batch32, more = draw(), draw32(), {}
         if "gp_mode" in recipe.step_options:
             alphas = [weights.random((BATCHES[name], *(1 for _ in recipe.image_shape))) for _ in range(max(1, recipe.n_critic))]
@@ -410,7 +410,7 @@ def compare(torch, name, step, oracle, spoil=None, float32=True, **options):
             got = step_with(keys32, (generator32, critic32), optimisers32, batch32, more32)
             assert [t.dtype for t in got] == [np.float32 for _ in expected]
             cancelled = 1e-3 * max(map(abs, losses)) if recipe.n_critic else 0
-            np.testing.assert_allclose([t.item() for t in got], losses, rtol=1e-3, atol=cancelled, err_msg="in float32")
+            np.testing.assert_allclose([t.item() for t in got], losses, rtol=3e-3 if i else 1e-3, atol=cancelled, err_msg="in float32")
     moved = [key for net in (generator, critic) for key, value in net.state_dict().items() if not np.array_equal(value, first[id(net)][key])]
     return moved, generator, critic
 
