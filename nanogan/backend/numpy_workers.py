@@ -14,6 +14,7 @@ import math
 import os
 import queue
 import threading
+import time
 
 import numpy
 
@@ -94,8 +95,10 @@ class _Job:
     def __init__(self, task, count):
         self.task, self.count, self.left = task, count, iter(range(count))
         self.done, self.context = queue.SimpleQueue(), contextvars.copy_context()  # the context holds numpy.errstate
+        self.entered, self.exited = [], []  # one entry for each helper
 
     def help(self):
+        self.entered.append(True)
         for i in self.left:  # next() on it is one step under the interpreter lock
             try:
                 self.task(i)
@@ -103,24 +106,26 @@ class _Job:
                 self.done.put(error)
             else:
                 self.done.put(None)
+        self.exited.append(True)
 
     def finish(self):
         """Do what is left, then wait for those who have begun something; a helper that never came is not waited for.
 
-        After an exception, or Ctrl-C, nothing more is begun, and what others have begun is waited for all the same: nobody
-        writes into arrays any longer when it arrives at the caller.
+        After an exception, or Ctrl-C (which may strike between any two lines, so nothing is counted then), nothing more is
+        begun, and the helpers are waited for: nobody writes into arrays any longer when it arrives at the caller.
         """
         mine, errors = 0, []
         try:
             for i in self.left:
-                mine += 1
                 self.task(i)
-            while mine + len(errors) < self.count:
+                mine += 1
+            for _ in range(self.count - mine):
                 errors.append(self.done.get())
         except BaseException:
-            mine += len(list(self.left))
-            while mine + len(errors) < self.count:
-                errors.append(self.done.get())
+            for _ in self.left:
+                pass
+            while len(self.entered) > len(self.exited):
+                time.sleep(1e-4)
             raise
         finally:
             self.task = None  # whoever comes too late finds nothing to do, and keeps no array alive
