@@ -10,13 +10,13 @@ from nanogan.ops.reduction import mean, sum, var
 class BatchNorm(Function):
     """(x, gamma, beta) -> y.  Mean and variance depend on x, and a gradient of this gradient must see that: ``backward``
     computes them anew, as tensors.  Where nobody differentiates again, ``backward_fused`` takes them as they are.
-
     With a ``slope``, a leaky ReLU comes after it: what lies between is neither kept nor passed over twice.
     """
 
+    slope = None
+
     def forward(self, x, gamma, beta):
-        y, self.mean, self.var, *mask = kernels.batch_norm(x, gamma, beta, self.eps, self.slope)
-        self.mask = mask[0] if mask else None
+        y, self.mean, self.var, self.mask = (*kernels.batch_norm(x, gamma, beta, self.eps, self.slope), None)[:4]
         return y
 
     def backward(self, grad):
