@@ -8,13 +8,13 @@ import sys
 
 import numpy
 
-from nanogan.backend import numpy_kernels, random, reference
+from nanogan.backend import cupy_kernels, numpy_kernels, random, reference
 from nanogan.backend.arrays import Namespace, asarray, copy_into, to_numpy, xp
 from nanogan.backend.device import gpu_problem, load_cupy
 from nanogan.backend.errors import BackendError, DTypeError, NanoganError, ShapeError
 from nanogan.backend.random import seed
 
-FAST_KERNELS = {"numpy": (numpy_kernels,), "cupy": ()}  # modules with faster forms of some kernels, same names and signatures
+FAST_KERNELS = {"numpy": (numpy_kernels,), "cupy": (cupy_kernels,)}  # modules with faster forms of some kernels, same names and signatures
 kernels = Namespace(numpy_kernels, reference, numpy)  # the first that has a kernel: a faster form, the definition, or the array library itself
 SWITCHES = (xp, kernels)
 
