@@ -82,8 +82,7 @@ class Tensor:
         return self.data.item()
 
     def __setitem__(self, index, value):
-        raise TypeError("a tensor cannot be assigned to in place: its history would no longer be true; build the result with nanogan.ops "
-                        "(concatenate, pad, a product with a mask), or write into .data of a tensor that has no history")  # fmt: skip
+        raise TypeError("a tensor cannot be assigned to in place: its history would be false; use nanogan.ops, or write into .data of a leaf")
 
     def __array__(self, *options, **more):
         raise TypeError("NumPy asks for the bare array of a tensor: use x.numpy(), or an operation of nanogan.ops to keep the history")

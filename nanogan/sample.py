@@ -19,7 +19,7 @@ import nanogan as ng
 from nanogan import data, viz
 from nanogan.autograd import no_grad
 from nanogan.backend import xp
-from nanogan.gan import checkpoint, command
+from nanogan.gan import checkpoint, command, environment
 from nanogan.gan.recipe import layout
 from nanogan.gan.walks import round_trip, walk
 
@@ -51,13 +51,19 @@ def main(argv=None):
     if not args.interpolate and (args.way or args.frames):
         raise ng.NanoganError(f"--{'path' if args.way else 'frames'} is of a walk; add --interpolate, or leave it out")
     ng.use(args.backend)
+    with environment.memory_explained(f"making {BATCH} at a time", "--backend numpy takes the host's memory" if ng.backend_name() == "cupy" else ""):
+        print(draw(args))
+    return 0
+
+
+def draw(args):
+    """Make what was asked for; a line that says where it is."""
     generator = checkpoint.load_generator(args.path)
     is_images = len(generator.recipe.image_shape) == 3
     if not is_images and (args.images or args.interpolate):
         raise ng.NanoganError(f"{args.path} generates points, not images; leave --{'images' if args.images else 'interpolate'} out")
     ng.seed(args.seed)
-    print(draw_images(args, generator) if is_images else draw_points(args, generator))
-    return 0
+    return draw_images(args, generator) if is_images else draw_points(args, generator)
 
 
 def draw_images(args, generator):

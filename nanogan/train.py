@@ -25,7 +25,7 @@ import nanogan as ng
 from nanogan import data, metrics, viz
 from nanogan.backend import random
 from nanogan.data.gaussian import COVARIANCE, MEAN
-from nanogan.gan import command, listing, recipes
+from nanogan.gan import command, environment, listing, recipes
 from nanogan.gan.config import complete, of_run, read, refuse_differences
 from nanogan.gan.run import Run, free_folder
 from nanogan.gan.trainer import Trainer
@@ -71,34 +71,42 @@ def main(argv=None):
         raise ng.NanoganError(f"{recipe.name} learns points, and {config['data']} is a folder, of images; choose another recipe, or leave --data out")
     pictures = {"shape": recipe.image_shape} | recipe.data_options
     dataset = data.load(config["data"], config["data_dir"], seed=config["seed"], download=args.download, pictures=pictures)
-    trainer = Trainer(recipe, dataset, config["seed"])
-    config["steps"] = total_steps(args, recipe, trainer.per_epoch, config["steps"])
-    complete(config, trainer, args.resume)
-    run = Run.resume(args.resume, trainer, config) if args.resume else Run.new(args.out or free_folder(recipe.name), config)
+    memory = f"at batch size {recipe.batch_size}", "a smaller --batch-size needs less"
+    with environment.memory_explained(*memory):
+        trainer = Trainer(recipe, dataset, config["seed"])
+        config["steps"] = total_steps(args, recipe, trainer.per_epoch, config["steps"])
+        complete(config, trainer, args.resume)
+        run = Run.resume(args.resume, trainer, config) if args.resume else Run.new(args.out or free_folder(recipe.name), config)
     announce(trainer, config, run)
-    place = shlex.quote(str(run.folder))  # as a shell wants it
-    with run:
-        try:
-            run.save_real(trainer)
-            trainer.train(config["steps"], run)
-        except BaseException as error:
-            if isinstance(error, OSError) and error.errno and not error.filename:
-                error.filename = str(run.folder)
-            if isinstance(error, KeyboardInterrupt):
-                print(f"stopped at step {trainer.steps:,} of {config['steps']:,}; python -m nanogan.train --resume {place} goes on", file=sys.stderr)
-            if trainer.steps:
-                with contextlib.suppress(Exception):  # what went wrong first is what is told
-                    run.finish(trainer)
-            raise
-        run.finish(trainer)
+    with run, environment.memory_explained(*memory, run.last_checkpoint):
+        work(trainer, config, run)
     print(verdict(trainer), end="")
     last = run.folder / "samples" / f"step_{trainer.steps:06d}.png"
     print(f"pictures: {last}, {run.folder / 'samples.gif'}   losses: {run.folder / 'losses.png'}\n"
-          f"look closer: python -m nanogan.sample {place}")  # fmt: skip
+          f"look closer: python -m nanogan.sample {place(run)}")  # fmt: skip
     return 0
 
 
-# --- From arguments to settings -----------------------------------------------------------------------------------
+def work(trainer, config, run):
+    """Train; and whatever ends it, leave pictures of what there is."""
+    try:
+        run.save_real(trainer)
+        trainer.train(config["steps"], run)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = str(run.folder)
+        if isinstance(error, KeyboardInterrupt):
+            print(f"stopped at step {trainer.steps:,} of {config['steps']:,}; python -m nanogan.train --resume {place(run)} goes on", file=sys.stderr)
+        if trainer.steps:
+            with contextlib.suppress(Exception):  # what went wrong first is what is told
+                run.finish(trainer)
+        raise
+    run.finish(trainer)
+
+
+def place(run):
+    """Its folder, as a shell wants it."""
+    return shlex.quote(str(run.folder))
 
 
 def check_empty(args):
@@ -166,7 +174,7 @@ def check_picture(recipe):
 def announce(trainer, config, run):
     recipe, dataset = trainer.recipe, trainer.dataset
     print(f"{recipe.name}: {listing.counted(trainer.generator)} parameters in the generator, {listing.counted(trainer.critic)} in the critic; "
-          f"{len(dataset):,} samples of {printable(dataset.name)}; {config['steps']:,} steps of {recipe.batch_size} on {ng.backend_name()}; "
+          f"{len(dataset):,} samples of {printable(dataset.name)}; {config['steps']:,} steps of {recipe.batch_size} on {device()}; "
           f"it goes to {run.folder}")  # fmt: skip
     if trainer.steps >= config["steps"]:
         print("this run is complete; --steps with a larger total would go on")
@@ -174,6 +182,12 @@ def announce(trainer, config, run):
         print(f"going on from step {trainer.steps:,}")
     for note in trainer.notes():
         print(f"nanogan: note: {note}", file=sys.stderr)
+
+
+def device():
+    """What computes: "numpy", or "cupy (NVIDIA H200)"."""
+    name = environment.gpu_facts()["device"] if ng.backend_name() == "cupy" else None
+    return f"{ng.backend_name()} ({name})" if name else ng.backend_name()
 
 
 def printable(name):

@@ -1,7 +1,6 @@
 """Floor 0: arrays, devices, random numbers, and the kernels that do every multiplication.
 
-Above it one writes ``xp.exp(x)`` and ``kernels.conv2d(...)``, and this package decides what that means.  Read
-``reference.py`` next: it defines every kernel.
+Above it one writes ``xp.exp(x)`` and ``kernels.conv2d(...)``; what that means is decided here.  Read ``reference.py`` next, the definitions.
 """
 
 import sys

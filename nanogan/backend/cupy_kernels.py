@@ -22,6 +22,7 @@ from nanogan.backend.reference import windows_in
 COLUMN_BYTES = 2**28  # of columns built at a time: few products, large ones, in a quarter of a GiB
 SUM_THREADS = 2**17  # over which a sum is spread: enough to keep any GPU busy
 SUM_ROWS = 512  # from which that pays
+WIDE = 2**31 - 2**20  # entries from which an index needs 64 bits, with a little room for the sums that lead up to it
 AT_ONCE = 16  # parameters that one launch updates: their addresses have to fit into the 4 KB of a launch's arguments
 FLOATS = frozenset({numpy.dtype("float32"), numpy.dtype("float64")})
 
@@ -112,8 +113,7 @@ def col2im(columns, shape, kernel, stride, pads):
 
 
 def _move(code, source, shape, kernel, stride, pads, windows, out):
-    wide = max(source.size, out.size) >= 2**31 - 2**20  # a little room, for the sums that lead up to an index
-    code(source, *shape[1:], *kernel, *stride, pads[0][0], pads[1][0], *windows, out, wide=wide)
+    code(source, *shape[1:], *kernel, *stride, pads[0][0], pads[1][0], *windows, out, wide=max(source.size, out.size) >= WIDE)
 
 
 def conv2d(x, w, stride, pads):
@@ -170,7 +170,7 @@ ROW_SIZES = "Index M, Index C, Index P"
 
 def _over_rows(name, inputs, start, each, end):
     """The Kernel that does ``each`` for every entry j of a thread's rows, between ``start`` and ``end``."""
-    column = "const Index c = Index(i) % C, p = Index(i) / C;\n"
+    column = "const Index c = (Index)i % C, p = (Index)i / C;\n"
     loop = f"for (Index j = i; j < M * C; j += P * C) {{ {each} }}\n"
     return Kernel(name, f"{inputs}, {ROW_SIZES}", "raw T sums", f"{column}{start}\n{loop}{end}", GATED)
 
@@ -238,7 +238,7 @@ def _sum_rows(code, x, C, *inputs, outputs=()):
     M = x.size // C
     P = max(1, min(M // 8, SUM_THREADS // C))  # threads for a column, of 8 rows or more each
     sums = xp.empty((*outputs, C, P), dtype=x.dtype)
-    code(x, *inputs, M, C, P, sums, size=P * C, wide=x.size + P * C >= 2**31)
+    code(x, *inputs, M, C, P, sums, size=P * C, wide=x.size >= WIDE)
     return sums.sum(axis=-1)
 
 
@@ -265,6 +265,14 @@ def batch_norm_grad(g, x, gamma, mean, var, eps, mask=None, slope=None):
     dgamma, dbeta = _sum_rows(code, g, C, x, *masks, mean, var, eps, slope, outputs=(2,))  # (C,) each
     dx = BATCH_NORM_GRAD(g, x, gamma, mean, var, dgamma, dbeta, True if mask is None else mask, slope, eps, C / x.size)
     return dx, dgamma, dbeta
+
+
+MOVING_AVERAGE = Kernel("moving_average", "T batch, T momentum, T rest", "T moving", "moving = moving * momentum + batch * rest;")
+
+
+def moving_average(moving, batch, momentum, scale=1.0):
+    """As the reference, in one launch."""
+    MOVING_AVERAGE(batch, momentum, (1 - momentum) * scale, moving)
 
 
 # --- Entry by entry ---------------------------------------------------------------------------------------------

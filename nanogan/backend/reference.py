@@ -112,6 +112,11 @@ def batch_norm_grad(g, x, gamma, mean, var, eps, mask=None, slope=None):
     return (gamma / s) * (g - dbeta * (1 / M) - xhat * (dgamma * (1 / M))), dgamma, dbeta
 
 
+def moving_average(moving, batch, momentum, scale=1.0):
+    """moving = momentum * moving + (1 - momentum) * scale * batch, in place."""
+    moving[...] = moving * momentum + batch * scale * (1 - momentum)
+
+
 def leaky_relu(x, slope):
     """(x where x > 0, slope * x elsewhere; the mask of the first).  NaN stays NaN."""
     mask = ~(x <= 0)

@@ -7,8 +7,10 @@ Nothing else scales a sample or gathers a batch.
 
 import numpy
 
-from nanogan.backend import asarray, xp
+from nanogan.backend import asarray, backend_name, load_cupy, xp
 from nanogan.data.files import DataError
+
+DEVICE_SHARE = 0.25  # of a GPU's free memory: samples that need no more lie there, all of them
 
 
 class Dataset:
@@ -36,6 +38,7 @@ class Dataset:
                 raise DataError(f"{name}: {len(samples)} samples, but labels of shape {labels.shape}; use files that belong together")
         self.name, self.samples, self.labels = name, samples, labels
         self.skipped, self.centres, self.std = skipped, centres, std
+        self._there = None, None  # the module cupy that was asked, and the samples on its device
 
     def __len__(self):
         return len(self.samples)
@@ -53,13 +56,41 @@ class Dataset:
         return self.samples.dtype == numpy.uint8
 
     def batch(self, indices, scaled=True):
-        """The samples at ``indices``, a host array or a list of n, as a float32 array (n, *shape) of the backend.
+        """The samples at ``indices``, a host array or a list of n, or a slice, as a float32 array (n, *shape) of the backend.
 
-        Images are scaled from 0...255 to [-1, 1] here, a batch at a time: in memory, and on the way to
-        a GPU, they stay bytes.  With scaled=False they come as 0...255, and points always come as they are.
+        Images are scaled from 0...255 to [-1, 1] here, a batch at a time: in memory they stay bytes.  On a
+        GPU all samples lie in its memory, as bytes, if they fit into DEVICE_SHARE of what is free when the
+        first batch is asked for, and only indices travel; else each batch does.  With scaled=False images
+        come as 0...255, and points always come as they are.  Raises IndexError beyond the samples.
         """
-        chosen = asarray(self.samples[indices]).astype(xp.float32)
+        samples = self._on_device()
+        if samples is None:
+            chosen = asarray(self.samples[indices])
+        elif isinstance(indices, slice):
+            chosen = samples[indices]
+        else:
+            chosen = samples[asarray(self._within(indices))]
+        chosen = chosen.astype(xp.float32)
         if self.is_images and scaled:
             chosen /= 127.5
             chosen -= 1
         return chosen
+
+    def _on_device(self):
+        """All samples in the memory of a GPU; None where NumPy computes, and where they are too many."""
+        if backend_name() == "numpy":
+            return None
+        cupy, samples = self._there
+        if cupy is not load_cupy():
+            cupy = load_cupy()
+            free = cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()
+            samples = asarray(self.samples) if self.samples.nbytes <= DEVICE_SHARE * free else None
+            self._there = cupy, samples
+        return samples
+
+    def _within(self, indices):
+        """The indices as whole numbers, since a GPU takes those beyond the end for others, and says nothing."""
+        indices = numpy.asarray(indices, dtype=numpy.int64)
+        if indices.size and not -len(self) <= indices.min() <= indices.max() < len(self):
+            raise IndexError(f"{self.name}: an index of {indices.min()} ... {indices.max()} is beyond its {len(self)} samples")
+        return indices

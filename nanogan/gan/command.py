@@ -24,6 +24,7 @@ import threading
 import traceback
 
 from nanogan.backend import NanoganError
+from nanogan.gan.environment import OutOfMemory
 
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # of a disk, a file, a quota
 
@@ -159,6 +160,8 @@ def run(main, argv=None):
         return _fail(error, f"error: {error}", 2)
     except FloatingPointError as error:
         return _fail(error, f"error: {error}", 1)
+    except OutOfMemory as error:
+        return _fail(error, f"error: out of memory: {error}", 1)
     except MemoryError as error:
         return _fail(error, f"error: out of memory: {str(error) or 'no room left'}; a smaller --batch-size needs less", 1)
     except OSError as error:

@@ -13,7 +13,7 @@ import warnings
 
 import numpy
 
-from nanogan.backend import gpu_problem, numpy_workers
+from nanogan.backend import backend_name, gpu_problem, numpy_workers
 from nanogan.backend.device import cupy_wheels, load_cupy
 
 BLAS_VARIABLES = (
@@ -63,10 +63,10 @@ def gpu_facts():
 
     installed: whether there is any CuPy, working or not; wheels: its distributions; cupy: its version;
     problem: why it cannot be used, in one line, or None; driver, runtime: CUDA versions; device,
-    compute_capability; memory_free, memory_total: bytes.
+    compute_capability; memory_free, memory_total: bytes; tf32: whether float32 products are rounded to TF32.
     """
     names = ("cupy", "driver", "runtime", "device", "compute_capability", "memory_free", "memory_total")
-    facts = {"installed": _has_cupy(), "wheels": cupy_wheels(), "problem": None} | dict.fromkeys(names)
+    facts = {"installed": _has_cupy(), "wheels": cupy_wheels(), "problem": None, "tf32": tf32()} | dict.fromkeys(names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of several wheels at once, which `wheels` shows
         facts["problem"] = _ask(gpu_problem, report=True)
@@ -80,6 +80,53 @@ def gpu_facts():
             facts["compute_capability"] = _ask(lambda: f"{device.compute_capability[:-1]}.{device.compute_capability[-1]}")
             facts["memory_free"], facts["memory_total"] = _ask(lambda: [int(n) for n in device.mem_info]) or (None, None)
     return facts
+
+
+def tf32():
+    """Whether CUPY_TF32 in the environment has CuPy round the factors of float32 products to TF32, which has 10 bits of mantissa, not 23."""
+    return os.environ.get("CUPY_TF32", "0").strip() not in ("", "0")
+
+
+def gpu_memory():
+    """What CuPy holds of the GPU's memory and what is free there, in words; "" where NumPy computes.
+
+    >>> gpu_memory()
+    ''
+    """
+    if backend_name() == "numpy":
+        return ""
+    pool, sizes = _ask(lambda: load_cupy().get_default_memory_pool()), _ask(lambda: load_cupy().cuda.Device().mem_info)
+    held, limit = _ask(lambda: pool.total_bytes()), _ask(lambda: pool.get_limit())
+    words = [f"CuPy's pool holds {held / 2**30:.2f} GiB" + (f" of at most {limit / 2**30:.2f}" if limit else "")] if held is not None else []
+    words += [f"{sizes[0] / 2**30:.2f} of the GPU's {sizes[1] / 2**30:.2f} GiB are free"] if sizes else []
+    return ", ".join(words)
+
+
+class OutOfMemory(MemoryError):
+    """Memory ran out, of the host or of a GPU; the message says at what, what there is, and what helps."""
+
+
+@contextlib.contextmanager
+def memory_explained(at, remedy, kept=lambda: ""):
+    """Where memory runs out inside: OutOfMemory, with ``at`` (the batch size, say), what CuPy holds, what ``kept()`` says is safe, and the remedy.
+
+    >>> with memory_explained("at batch size 64", "lower --batch-size", lambda: "all is kept"):
+    ...     raise MemoryError("no 8 GiB")
+    Traceback (most recent call last):
+    nanogan.gan.environment.OutOfMemory: no 8 GiB, at batch size 64; all is kept; lower --batch-size
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        what = " ".join(str(error).split()).rstrip(".") or "no room left"
+        raise OutOfMemory("; ".join(filter(None, [f"{what}, {at}", gpu_memory(), kept(), remedy]))) from error
+
+
+def is_out_of_memory(error):
+    """Whether it says so: CUDA itself and cuBLAS raise other kinds than MemoryError, which CuPy's pool raises."""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in ("cudaErrorMemoryAllocation", "CUBLAS_STATUS_ALLOC_FAILED"))
 
 
 def _has_cupy():

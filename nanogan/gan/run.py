@@ -159,6 +159,11 @@ class Run:
         checkpoint.save(self.folder / "checkpoint.npz", header, arrays)  # last: the run goes on from here, with all else of this step written
         self.saved_at = time.monotonic()
 
+    def last_checkpoint(self):
+        """What the run can go on from, in words; "" where it has saved nothing."""
+        path = self.folder / "checkpoint.npz"
+        return f"{path} is intact, --resume goes on from there" if path.exists() else ""
+
     @property
     def maker(self):
         """What builds the networks anew."""

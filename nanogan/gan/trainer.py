@@ -12,7 +12,7 @@ import time
 import numpy
 
 from nanogan.autograd import Tensor, no_grad
-from nanogan.backend import NanoganError, kernels, random, seed, to_numpy, xp
+from nanogan.backend import NanoganError, backend_name, kernels, random, seed, to_numpy, xp
 from nanogan.gan import checkpoint
 from nanogan.gan.batches import Batches
 from nanogan.gan.command import Stopped, stop_requests
@@ -47,8 +47,11 @@ class WatchedOptimizer:
         self.optimizer.step(self.grads)
 
     def norm(self):
-        """The Euclidean norm of all those gradients together."""
-        return sum(float(g.ravel() @ g.ravel()) for g in self.grads) ** 0.5 if self.grads else self.before
+        """The Euclidean norm of all those gradients together; the device is waited for once."""
+        if not self.grads:
+            return self.before
+        squares = to_numpy(xp.stack([g.ravel() @ g.ravel() for g in self.grads]))
+        return float(squares.sum(dtype=numpy.float64)) ** 0.5
 
 
 class Trainer:
@@ -87,6 +90,8 @@ class Trainer:
             notes.append(
                 "real pixels lie in [0, 255], and generated ones in [-1, 1]: the critic tells them apart at once (--set pixels=scaled mends it)"
             )
+        if backend_name() == "cupy":
+            notes.append("the first step takes longer: it compiles GPU kernels, which CuPy keeps for the next run; rates do not count it")
         if skipped := self.dataset.skipped:
             some = ", ".join(f"{name} ({why})" for name, why in skipped[:3])
             notes.append(f"{len(skipped)} of {len(skipped) + len(self.dataset)} files could not be read and are left out: {some}"
@@ -105,11 +110,14 @@ class Trainer:
         on_real, on_fake = self.watched.answers[last : last + 2]
         if self.recipe.critic_gives == "logit":
             on_real, on_fake = kernels.sigmoid(on_real), kernels.sigmoid(on_fake)
-        unknown = xp.full((), numpy.nan, dtype=on_real.dtype)
-        right = [unknown, unknown]  # a score has no threshold
-        if self.recipe.critic_gives != "score":
-            right = [guess.astype(on_real.dtype).mean() for guess in (on_real > 0.5, on_fake <= 0.5)]
-        return xp.stack([d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), *right, penalty[0].data if penalty else unknown])
+        measures = [d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), None, None, penalty[0].data if penalty else None]
+        if self.recipe.critic_gives != "score":  # which has no threshold
+            measures[4:6] = [guess.astype(on_real.dtype).mean() for guess in (on_real > 0.5, on_fake <= 0.5)]
+        row = xp.full(len(measures), numpy.nan, dtype=on_real.dtype)
+        for i, measure in enumerate(measures):
+            if measure is not None:
+                row[i] = measure  # on the device; CuPy's stack would send it the addresses of what it stacks
+        return row
 
     def _draw(self):
         """(real, noise batches) for one step: one real batch, or lists of them where the recipe has an n_critic."""
@@ -157,10 +165,14 @@ class Trainer:
         bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress or self.steps >= total_steps, dynamic_ncols=True,
                    mininterval=0.5 if sys.stderr.isatty() else 10, bar_format=NARROW if narrow else None)  # fmt: skip
         with stop_requests() as asked, bar, numpy.errstate(all="ignore"):  # losses that overflow are told of in one line, below
-            shown = 0.0
+            shown, warming_up = 0.0, backend_name() == "cupy"
             while self.steps < total_steps and not asked:
                 self.set_rates(total_steps)
                 self.meter.add(self.step(), self.in_batch)
+                if warming_up:
+                    self.meter.restart()
+                    bar.unpause()
+                    warming_up = False
                 bar.update()
                 if progress and time.perf_counter() - shown > 1.0:  # reading a measure waits for the device: once a second is enough
                     bar.set_postfix_str(_in_words(self.meter.latest()), refresh=False)
@@ -259,6 +271,11 @@ class Meter:
     def latest(self):
         """The measures of the last step, on the host."""
         return to_numpy(self.measured[-1])
+
+    def restart(self):
+        """Measure the rate from now on, once the device has done what it was asked for."""
+        self.latest()
+        self.samples, self.since = 0, time.perf_counter()
 
     def rate(self):
         """Samples a second; NaN if none were added."""

@@ -4,7 +4,7 @@ import math
 
 from nanogan import ops
 from nanogan.autograd import Tensor
-from nanogan.backend import asarray, xp
+from nanogan.backend import asarray, kernels, xp
 from nanogan.nn import init as initialisers
 from nanogan.nn.module import Module
 from nanogan.ops.convolution import pair
@@ -51,8 +51,7 @@ class ConvTranspose2D(Module):
 
 
 class BatchNorm(Module):
-    """Normalise each channel (last axis): by the batch in training, by moving statistics in inference:
-    moving = momentum * moving + (1 - momentum) * batch  (PyTorch's momentum is 1 - this one).
+    """Normalise each channel (last axis): by the batch in training, by moving statistics in inference (PyTorch's momentum is 1 - this one).
     unbiased: the moving variance takes n / (n - 1) times the batch's, as in PyTorch, and in Keras for images.
     """
 
@@ -75,9 +74,8 @@ class BatchNorm(Module):
             return x * scale + (self.beta - scale * Tensor(self.moving_mean))
         y, mean, var = ops.batch_norm(x, self.gamma, self.beta, self.eps, slope)
         n = y.size // y.shape[-1]
-        correction = n / max(n - 1, 1) if self.unbiased else 1.0
-        for moving, batch in ((self.moving_mean, mean), (self.moving_var, var * correction)):
-            moving[...] = moving * self.momentum + batch * (1 - self.momentum)
+        kernels.moving_average(self.moving_mean, mean, self.momentum)
+        kernels.moving_average(self.moving_var, var, self.momentum, n / max(n - 1, 1) if self.unbiased else 1.0)
         return y
 
 

@@ -71,7 +71,7 @@ def leaky_relu(x, slope: float = 0.2) -> Tensor:
 
 def sigmoid(x) -> Tensor:
     """1 / (1 + exp(-x)), without overflow at either end."""
-    return Sigmoid()(x)
+    return Sigmoid()(as_tensor(x))
 
 
 def tanh(x) -> Tensor:
@@ -81,7 +81,7 @@ def tanh(x) -> Tensor:
 
 def softplus(x) -> Tensor:
     """log(1 + exp(x)) without overflow: the cross-entropy of the logit x against the label 0."""
-    return SigmoidBCE(targets=0.0)(x)
+    return SigmoidBCE(targets=0.0)(as_tensor(x))
 
 
 def dropout(x, rate: float = 0.5, training: bool = True, key: int | None = None) -> Tensor:

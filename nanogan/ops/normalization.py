@@ -59,9 +59,8 @@ def _normalised(x, eps):
 def batch_norm(x, gamma, beta, eps: float = 1e-5, slope: float | None = None) -> tuple:
     """Normalise each channel over the batch: y = gamma * (x - mean) / sqrt(var + eps) + beta.
 
-    x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and biased
-    variance as plain arrays (C,).  slope: that of a leaky ReLU after it, as one operation; None for none.
-    ShapeError, also for an empty batch.  Ioffe & Szegedy 2015, algorithm 1.
+    x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and biased variance as plain arrays (C,).
+    slope: that of a leaky ReLU after it, or None.  ShapeError, also for an empty batch.  Ioffe & Szegedy 2015, algorithm 1.
     >>> y, mean, var = batch_norm(Tensor([[1.0], [3.0]]), Tensor([1.0]), Tensor([0.0]), eps=0.0)
     >>> y.numpy().ravel(), mean.item(), var.item()
     (array([-1.,  1.], dtype=float32), 2.0, 1.0)

@@ -46,7 +46,9 @@ def of_machine(facts, peer=None):
         f"variables: {variables or 'none that matters'}",
     ]
     if facts["gpu"]:
-        lines.append(f"{facts['gpu']['device']}, CuPy {facts['gpu']['cupy']}")
+        lines.append(
+            f"{facts['gpu']['device']}, CuPy {facts['gpu']['cupy']}, products in {'TF32 (CUPY_TF32)' if facts['gpu']['tf32'] else 'float32'}"
+        )
     if peer:
         lines.append(f"PyTorch {peer['version']} on {peer['device']}, {peer['threads']} thread{'s' * (peer['threads'] > 1)}")
     return lines

@@ -8,7 +8,7 @@ import numpy
 import torch
 
 from nanogan.backend import seed
-from nanogan.gan import recipes
+from nanogan.gan import environment, recipes
 from nanogan.gan.bench import check, torch_steps
 from nanogan.gan.bench.torch_networks import Peer, images
 from nanogan.gan.bench.worker import Worker, host_memory, serve
@@ -22,7 +22,8 @@ class Torch(Worker):
         torch.manual_seed(0)
         if backend == "cupy" and not torch.cuda.is_available():
             raise RuntimeError("this PyTorch sees no GPU; install the one for its CUDA")
-        torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = False, True  # single precision on both sides
+        # Single precision on both sides; with our products in TF32, PyTorch as it is by default: convolutions so, matrix products not.
+        torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = environment.tf32(), True
         self.backend, self.device = backend, torch.device("cuda" if backend == "cupy" else "cpu")
         self.format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
         self.recipe = recipe = recipes.get(recipe, **options | {"batch_size": batch_size})
