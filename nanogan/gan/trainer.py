@@ -13,6 +13,7 @@ import numpy
 
 from nanogan.autograd import Tensor, no_grad
 from nanogan.backend import NanoganError, backend_name, kernels, random, seed, to_numpy, xp
+from nanogan.backend.device import cupy_wheels
 from nanogan.gan import checkpoint
 from nanogan.gan.batches import Batches
 from nanogan.gan.command import Stopped, stop_requests
@@ -92,6 +93,8 @@ class Trainer:
             )
         if backend_name() == "cupy":
             notes.append("the first step takes longer: it compiles GPU kernels, which CuPy keeps for the next run; rates do not count it")
+            if len(wheels := cupy_wheels()) > 1:
+                notes.append(f"several CuPy wheels overwrite each other ({', '.join(wheels)}); pip uninstall all of them, then install one")
         if skipped := self.dataset.skipped:
             some = ", ".join(f"{name} ({why})" for name, why in skipped[:3])
             notes.append(f"{len(skipped)} of {len(skipped) + len(self.dataset)} files could not be read and are left out: {some}"
