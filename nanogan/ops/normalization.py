@@ -59,7 +59,7 @@ def _normalised(x, eps):
 def batch_norm(x, gamma, beta, eps: float = 1e-5, slope: float | None = None) -> tuple:
     """Normalise each channel over the batch: y = gamma * (x - mean) / sqrt(var + eps) + beta.
 
-    x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and biased variance, plain arrays (C,) to read.
+    x: (N, ..., C).  gamma, beta: (C,).  Returns (y, mean, var): a tensor, and the batch's mean and biased variance as plain arrays (C,).
     slope: that of a leaky ReLU after it, or None.  ShapeError, also for an empty batch.  Ioffe & Szegedy 2015, algorithm 1.
     >>> y, mean, var = batch_norm(Tensor([[1.0], [3.0]]), Tensor([1.0]), Tensor([0.0]), eps=0.0)
     >>> y.numpy().ravel(), mean.item(), var.item()
@@ -68,7 +68,7 @@ def batch_norm(x, gamma, beta, eps: float = 1e-5, slope: float | None = None) ->
     x, gamma, beta = check_channels("batch_norm", x, gamma, beta)
     normalise = BatchNorm(eps=eps, slope=slope)
     y = normalise(x, gamma, beta)
-    return y, normalise.mean, normalise.var
+    return y, normalise.mean.copy(), normalise.var.copy()
 
 
 def layer_norm(x, gamma, beta, eps: float = 1e-5) -> Tensor:
