@@ -176,7 +176,7 @@ def test_the_gpu_is_described(monkeypatch):
     working_cupy(monkeypatch)
     assert environment.gpu_facts() == {
         "installed": True, "wheels": ["cupy-cuda13x 14.2.0"], "problem": None, "cupy": "14.2.0", "driver": "13.0", "runtime": "12.9",
-        "device": "NVIDIA B200", "compute_capability": "10.0", "memory_free": 3, "memory_total": 4,
+        "device": "NVIDIA B200", "compute_capability": "10.0", "memory_free": 3, "memory_total": 4, "tf32": False,
     }  # fmt: skip
 
 

@@ -105,6 +105,7 @@ def train(steps, watch=lambda *values: None):
     return generator, critic, *optimisers
 
 
+@pytest.mark.every_backend
 def test_float32_stays_float32_through_a_training_step(monkeypatch):
     made, call = set(), ng.Function.__call__
 

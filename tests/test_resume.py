@@ -176,9 +176,19 @@ def test_killed_at_fifty_moments(name, here):
 
 AT_EVERY_RENAMING = """
 import os, pathlib, shutil, sys
-import matplotlib.figure, matplotlib.backends.backend_agg, PIL.Image, tqdm
-from nanogan import train
+import numpy, PIL.Image, tqdm
+from nanogan import train, viz
 from nanogan.gan import command
+
+def scatter(path, generated, *_):
+    '''The points as pixels: to draw them takes as long as all else.'''
+    viz.files.save_pixels(path, numpy.ascontiguousarray(generated, numpy.float32).view(numpy.uint8))
+
+def losses(path, history, *_):
+    columns = [history[name] for name in sorted(history) if name != "images_per_second"]
+    viz.files.save_pixels(path, numpy.stack(columns).view(numpy.uint8))
+
+viz.save_scatter, viz.save_losses = scatter, losses
 
 def run(argv, die_at=None):
     '''In a process of its own: its status, 9 if it died when it was about to give the die_at-th file its name.'''

@@ -13,10 +13,12 @@ import nanogan as ng
 from nanogan import sample, train, viz
 from nanogan.gan import checkpoint, recipes
 
+pytestmark = pytest.mark.every_backend
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder with runs: "digits", "uniform" (the same of uniform noise), "points", "ring"; and "colours.npz", a generator of 64 x 64 in colour."""
+    """Made on NumPy, whatever draws from them: a folder with runs: "digits", "uniform" (the same of uniform noise), "points", "ring"; and "colours.npz", a generator of 64 x 64 in colour."""
     runs = tmp_path_factory.mktemp("runs")
     write_digits(runs / "data")
     digits = ["--data", runs / "data", "--batch-size", 4, "--steps", 20]
@@ -35,7 +37,8 @@ def runs(tmp_path_factory):
 
 
 def drawn(*argv):
-    assert call(sample, *argv) == 0
+    """On the backend in use."""
+    assert call(sample, *argv, "--backend", ng.backend_name()) == 0
 
 
 def pixels(path):
@@ -75,6 +78,7 @@ def cells(picture, rows, columns, shape):
 # --- Grids --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.numpy_only
 def test_the_command_itself(runs, here):
     """Text 002's ten columns of three, by a process, without the data that the run was of."""
     done = process("sample", runs / "digits", "--grid", "3x10", "--seed", 7, "--out", "digits.png", cwd=here)
@@ -129,12 +133,15 @@ def test_grids_of_all_sizes(grid, rows, columns, runs, here, capsys):
     assert len(images) == rows * columns and np.abs(images[:4].astype(int) - expected).max() <= 1
 
 
+@pytest.mark.numpy_only
+@pytest.mark.numpy_only
 @pytest.mark.parametrize("ending", ["png", "PNG", "jpg", "webp", "gif", "bmp"])
 def test_endings(ending, runs, here):
     drawn(runs / "digits", "--grid", "2x2", "--out", f"a.{ending}")
     assert np.asarray(pixels(here / f"a.{ending}")).std() > 1
 
 
+@pytest.mark.slow_on_strict
 def test_out_may_be_a_folder(runs, here, capsys):
     (here / "pictures").mkdir()
     drawn(runs / "digits", "--grid", "1x2", "--out", "pictures")
@@ -155,6 +162,7 @@ def test_in_colour(runs, here, capsys):
 # --- Single images ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.numpy_only
 def test_single_images(runs, here, capsys):
     drawn(runs / "digits", "--images", 12, "--seed", 4, "--out", "new/digits")
     assert capsys.readouterr().out == "12 images: new/digits\n"
@@ -188,10 +196,10 @@ def test_walks_as_a_picture(runs, here, capsys):
     assert np.abs(linear[:, 1:-1] - spherical[:, 1:-1]).max() > 1
     generator = ng.load_generator(runs / "digits")
     ng.seed(2)
-    z = generator.latent(6)
+    z = ng.to_numpy(generator.latent(6))
     t = np.linspace(0, 1, 5)[:, None]
     with ng.no_grad():
-        between = generator(((1 - t) * z[2] + t * z[3]).astype(np.float32)).data
+        between = generator(((1 - t) * z[2] + t * z[3]).astype(np.float32)).numpy()
     assert np.abs(linear[1] - as_bytes(between)[..., 0]).max() <= 1
 
 
@@ -209,6 +217,7 @@ def test_walks_that_move(way, runs, here, capsys):
     assert changes[-1] <= 1.5 * max(changes[:-1]) and np.abs(film[0] - film[10]).mean() > max(changes)
 
 
+@pytest.mark.slow_on_strict
 def test_the_way_of_a_walk_follows_the_noise(runs, here, capsys):
     for name, way in (("digits", "spherical"), ("uniform", "linear")):
         drawn(runs / name, "--interpolate", "--frames", 2, "--grid", "1x2", "--out", "a.gif")
@@ -243,7 +252,7 @@ def test_points(name, runs, here, capsys):
 def test_networks_load_in_python_as_the_docstring_says(runs):
     generator = ng.load_generator(runs / "digits")
     images = generator(generator.latent(16))
-    assert images.shape == (16, 28, 28, 1) and np.abs(images.data).max() <= 1 and images.data.dtype == np.float32
+    assert images.shape == (16, 28, 28, 1) and np.abs(images.numpy()).max() <= 1 and images.dtype == np.float32
     assert generator.recipe.name == "quickstart" and generator.recipe.batch_size == 4
     critic = ng.load_critic(runs / "digits" / "critic.npz")
     assert critic(images).shape == (16, 1)
@@ -253,6 +262,7 @@ def test_networks_load_in_python_as_the_docstring_says(runs):
         assert sorted(state) == sorted(saved) and all((state[name] == saved[name]).all() for name in saved)
 
 
+@pytest.mark.slow_on_strict
 def test_loading_draws_nothing_from_the_random_stream(runs):
     ng.seed(5)
     expected = ng.load_generator(runs / "digits").latent(3)
@@ -276,6 +286,7 @@ def test_the_examples_of_the_help_work(runs, here, capsys):
     assert all(f"--{option}" in out for option in ("grid", "seed", "images", "interpolate", "path", "frames", "out", "backend"))
 
 
+@pytest.mark.numpy_only
 def test_a_name_with_spaces_and_a_home(runs, here):
     shutil.copytree(runs / "digits", here / "my run")
     done = process("sample", "~/my run", "--grid", "1x2", "--out", "~/my samples.png", cwd=here, env=environment(HOME=str(here)))

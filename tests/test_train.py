@@ -199,12 +199,29 @@ def test_the_examples_of_the_help_are_taken(here, untrained, monkeypatch, capsys
 # --- Data -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "steps"), [("mlp-mnist", 2), ("dcgan-mnist", 3)])
+@pytest.mark.every_backend
+@pytest.mark.parametrize(("name", "steps"), [("mlp-mnist", 2), pytest.param("dcgan-mnist", 3, marks=pytest.mark.slow_on_strict)])
 def test_recipes_on_files_like_mnists(name, steps, digits, capsys):
-    assert call(train, "--recipe", name, "--data-dir", digits, "--batch-size", 16, "--steps", steps, "--out", "run") == 0
-    assert "40 samples of mnist" in capsys.readouterr().out
+    argv = ["--recipe", name, "--data-dir", digits, "--batch-size", 16, "--steps", steps, "--out", "run", "--backend", ng.backend_name()]
+    assert call(train, *argv) == 0
+    said = capsys.readouterr().out
+    assert "40 samples of mnist" in said and f" on {ng.backend_name()}" in said
     assert [row["step"] for row in history(digits.parent / "run")] == [str(steps)]
     assert config(digits.parent / "run")["data_dir"] == str(digits)
+
+
+@pytest.mark.every_backend
+@pytest.mark.parametrize(
+    "argv", [["--recipe", "gaussian2d"], ["--data", "data/mnist", "--batch-size", 4, "--set", "decay=0"]], ids=["points", "images"]
+)
+def test_a_run_goes_on_on_its_backend(argv, digits, capsys):
+    """Which its config.json tells; bit for bit as if it had never stopped."""
+    argv = [*argv, "--set", "log_every=2", "--backend", ng.backend_name()]
+    assert call(train, *argv, "--steps", 6, "--out", "straight") == call(train, *argv, "--steps", 4, "--out", "run") == 0
+    with ng.use("numpy"):  # whatever was in use before
+        assert call(train, "--resume", "run", "--steps", 6) == 0
+        assert ng.backend_name() == config(digits.parent / "run")["backend"]
+    assert_same_run(digits.parent / "straight", digits.parent / "run")
 
 
 @pytest.mark.parametrize("name", ["mlp-mnist", "dcgan-mnist"])

@@ -10,6 +10,7 @@ import types
 import numpy as np
 import pytest
 
+from nanogan import asarray, to_numpy
 from nanogan.backend import random
 from nanogan.gan import recipes
 from nanogan.nn import BatchNorm, LeakyReLU
@@ -28,6 +29,7 @@ TEXTS = {
     "003": ("gaussian2d", 4, False, set()),
     "004": ("wgan-gp-mnist", 4, True, {f"critic conv2d_{i}.bias" for i in (1, 2, 3, 4)}),
 }  # fmt: skip
+each_text = pytest.mark.parametrize("text", [text if text == "003" else pytest.param(text, marks=pytest.mark.slow_on_strict) for text in TEXTS])
 
 
 class Noting:
@@ -38,7 +40,7 @@ class Noting:
         self.labels = [f"{label} {name}" for name, _ in network.named_parameters()]
 
     def step(self, grads):
-        self.noted += [(label, digest.digest(g.data)) for label, g in zip(self.labels, grads, strict=True)]
+        self.noted += [(label, digest.digest(to_numpy(g))) for label, g in zip(self.labels, grads, strict=True)]
         self.optimizer.step(grads)
 
 
@@ -61,18 +63,18 @@ def three_steps(text, dtype, monkeypatch):
     monkeypatch.setattr(random, "stream", lambda: types.SimpleNamespace(integers=lambda high: keys.pop(0)))  # of dropout masks
     for _ in range(3):
         noted.clear()
-        batch, options = [draws.real().astype(dtype)], {}
+        batch, options = [asarray(draws.real().astype(dtype))], {}
         if text == "004":
-            batch.append(draws.noise().astype(dtype))
-            options["alpha"] = draws.alpha().astype(dtype)
+            batch.append(asarray(draws.noise().astype(dtype)))
+            options["alpha"] = asarray(draws.alpha().astype(dtype))
             keys += draws.keys(4)
         else:
-            batch += [draws.noise().astype(dtype) for _ in range(recipe.latents)]
+            batch += [asarray(draws.noise().astype(dtype)) for _ in range(recipe.latents)]
         losses.append([t.item() for t in recipe.step(*nets.values(), *noting, *batch, **options, **recipe.step_options)])
         assert not keys
         gradients.append(list(noted))
         parameters.append([
-            (f"{label} {key}", digest.digest((p.data - first[label][key]) / rates[label])) for label, net in nets.items() for key, p in net.named_parameters()
+            (f"{label} {key}", digest.digest((p.numpy() - first[label][key]) / rates[label])) for label, net in nets.items() for key, p in net.named_parameters()
         ])  # fmt: skip
     moving = [(f"{label} {key}", digest.digest(value)) for label, net in nets.items() for key, value in net.state_dict().items() if "moving" in key]
     return np.array(losses), gradients, parameters, moving
@@ -103,8 +105,9 @@ def pairs(got, expected):
     return [(name, ours, theirs) for (name, ours), theirs in zip(got, np.split(expected, ends[:-1]), strict=True)]
 
 
+@pytest.mark.every_backend
 @pytest.mark.usefixtures("any_size")
-@pytest.mark.parametrize("text", TEXTS)
+@each_text
 def test_three_steps_in_float64(text, monkeypatch):
     """Every loss and gradient to 1e-7 of its scale, every parameter to 1e-3 of the learning rate."""
     zeros = TEXTS[text][-1]
@@ -126,7 +129,8 @@ def test_three_steps_in_float64(text, monkeypatch):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.every_backend
+@each_text
 def test_three_steps_in_float32(text, any_size, monkeypatch):
     """Every loss to 1e-3, of the framework's in float32 and in float64.
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import nanogan as ng
-from nanogan import nn, ops
+from nanogan import asarray, nn, ops, to_numpy
 from nanogan.gan.objectives import GENERATOR_LOSSES, OBJECTIVES, gradient_penalty, penalty_notice
 
+pytestmark = pytest.mark.every_backend
 LOGITS = np.array([[-3.0], [-0.5], [0.0], [0.25], [2.0]])
 OTHERS = np.array([[1.5], [-2.0], [0.0], [4.0]])
 
@@ -152,9 +153,10 @@ def test_the_losses_of_text_002_want_a_probability_of_1(name):
 
 
 def batch(shape, seed=0):
-    """(real array, fake tensor, alpha) in float64."""
+    """(real array, fake tensor, alpha) in float64, on the backend."""
     random = np.random.default_rng(seed)
-    return random.standard_normal(shape), ng.Tensor(random.standard_normal(shape)), random.random((shape[0], *(1 for _ in shape[1:])))
+    real, fake, alpha = (random.standard_normal(shape), random.standard_normal(shape), random.random((shape[0], *(1 for _ in shape[1:]))))
+    return asarray(real), ng.Tensor(fake), asarray(alpha)
 
 
 @pytest.mark.parametrize("shape", [(5, 2), (4, 3, 3, 2), (1, 7), (3, 2, 5, 1)])
@@ -170,7 +172,7 @@ def test_a_linear_critic(shape, slope):
 def test_the_norm_is_of_each_sample():
     """D(x) = |x|^2 / 2 has the slope |x|: the mean of (|x_i| - 1)^2, not a norm over the batch."""
     real, fake, alpha = batch((6, 2, 2, 3))
-    x = alpha * real + (1 - alpha) * fake.data
+    x = to_numpy(alpha * real + (1 - alpha) * fake.data)
     norms = np.sqrt((x**2).sum(axis=(1, 2, 3)))
     penalty = gradient_penalty(lambda x: ops.reshape(ops.sum(x * x, axis=(1, 2, 3)), (-1, 1)) / 2, real, fake, alpha)
     assert penalty.item() == pytest.approx(((norms - 1) ** 2).mean(), rel=1e-12)
@@ -178,13 +180,13 @@ def test_the_norm_is_of_each_sample():
 
 
 def test_alpha_is_the_share_of_the_real_samples():
-    seen, real, fake = [], np.full((3, 2), 10.0), ng.Tensor(np.full((3, 2), -10.0))
+    seen, real, fake = [], asarray(np.full((3, 2), 10.0)), ng.Tensor(np.full((3, 2), -10.0))
 
     def critic(x):
-        seen.append(x.data)
+        seen.append(x.numpy())
         return ops.sum(x, axis=1, keepdims=True)
 
-    gradient_penalty(critic, real, fake, np.array([[1.0], [0.0], [0.75]]))
+    gradient_penalty(critic, real, fake, asarray(np.array([[1.0], [0.0], [0.75]])))
     assert len(seen) == 1  # it asks the critic once
     np.testing.assert_allclose(seen[0], [[10, 10], [-10, -10], [5, 5]])
 
@@ -226,21 +228,21 @@ def test_no_gradient_reaches_the_generator():
     w, v = (ng.Tensor(random.standard_normal(shape), requires_grad=True) for shape in ((3, 5), (5, 1)))
     z = ng.Tensor(random.standard_normal((4, 3)), requires_grad=True)
     penalty = gradient_penalty(tanh_critic(w, v), real, z * 2.0, alpha)
-    assert not ng.grad(penalty, z).data.any() and ng.grad(penalty, w).data.any()
+    assert not ng.grad(penalty, z).numpy().any() and ng.grad(penalty, w).numpy().any()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_gradient_of_zero_is_no_catastrophe(dtype):
     """Where the critic is flat the norm has no derivative; the plain square root would give NaN, here it is 0."""
-    real, fake, alpha = (np.ones((4, 3), dtype), ng.Tensor(np.zeros((4, 3), dtype)), np.full((4, 1), 0.5, dtype))
+    real, fake, alpha = asarray(np.ones((4, 3), dtype)), ng.Tensor(np.zeros((4, 3), dtype)), asarray(np.full((4, 1), 0.5, dtype))
     w = ng.Tensor(np.zeros((3, 1), dtype), requires_grad=True)
     with np.errstate(all="raise"):
         penalty = gradient_penalty(lambda x: x @ w, real, fake, alpha)
         dw = ng.grad(penalty, w)
-    assert penalty.item() == 1 and penalty.dtype == dw.dtype == dtype and (dw.data == 0).all()
+    assert penalty.item() == 1 and penalty.dtype == dw.dtype == dtype and (dw.numpy() == 0).all()
     dead = ng.Tensor(np.array([[1.0], [-1.0], [0.0]], dtype), requires_grad=True)  # some samples at a relu's flat side
     penalty = gradient_penalty(lambda x: ops.relu(x - 2.0) @ dead, real, fake, alpha)
-    assert np.isfinite(ng.grad(penalty, dead).data).all()
+    assert np.isfinite(ng.grad(penalty, dead).numpy()).all()
 
 
 # --- What is said of it ---------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nanogan as ng
-from nanogan import train
+from nanogan import asarray, to_numpy, train
 from nanogan.data import Dataset
 from nanogan.gan import networks as architectures
 from nanogan.gan import recipes, steps
@@ -250,6 +250,7 @@ def test_the_tables_leave_no_recipe_out():
     assert {name for name, _ in TABLES} == set(SETTINGS) == set(NAMES) - {"quickstart"}
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_builds_what_it_says(name):
     recipe = recipes.get(name)
@@ -259,7 +260,7 @@ def test_a_recipe_builds_what_it_says(name):
     samples = generator(z)
     assert samples.shape == (3, *recipe.image_shape) and samples.dtype == np.float32
     answers = critic(samples)
-    assert answers.shape == (3, 1) and (recipe.critic_gives != "probability" or ((answers.data > 0) & (answers.data < 1)).all())
+    assert answers.shape == (3, 1) and (recipe.critic_gives != "probability" or ((answers.numpy() > 0) & (answers.numpy() < 1)).all())
     assert recipe.name == name and recipe.about.strip() and recipe.source
 
 
@@ -360,6 +361,8 @@ def test_biases_of_dense_layers(name, which, biases):
 # --- First weights --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_on_strict
+@pytest.mark.every_backend
 @pytest.mark.parametrize("which", ["generator", "critic"])
 @pytest.mark.parametrize("name", ["mlp-mnist", "dcgan-mnist", "dcgan-k5-mnist", "wgan-gp-mnist", "wgan-gp-paper"])
 def test_first_weights_are_kerass(name, which):
@@ -385,16 +388,20 @@ def assert_normal(values, mean, std, label):
     assert abs((values**4).mean() - 3) < 5 * np.sqrt(96 / n), label
 
 
+@pytest.mark.slow_on_strict
+@pytest.mark.every_backend
 @pytest.mark.parametrize("kind", ["weight", "bias"])
 def test_every_parameter_of_the_gaussian_pair_is_normal(kind):
     """N(0, .02**2), biases too."""
     values = []
     for _ in range(200):
         for network in networks("gaussian2d").values():
-            values += [p.data.ravel() for name, p in network.named_parameters() if name.endswith(kind)]
+            values += [p.numpy().ravel() for name, p in network.named_parameters() if name.endswith(kind)]
     assert_normal(np.concatenate(values), 0, 0.02, kind)
 
 
+@pytest.mark.slow_on_strict
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("bn_init", "gamma", "beta"),
     [("normal", (0.0, 0.02), (0.0, 0.02)), ("ones", 1.0, 0.0), ("around-one", (1.0, 0.02), 0.0), (None, (0, 0.02), (0, 0.02))],
@@ -422,11 +429,12 @@ def test_first_weights_of_the_sprites(name, bn_init, gamma, beta):
             assert (values == expected).all(), kind
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_come_from_the_random_stream(name):
     def weights(seed):
         ng.seed(seed)
-        return [p.data for network in recipes.get(name).build() for p in network.parameters()]
+        return [p.numpy() for network in recipes.get(name).build() for p in network.parameters()]
 
     assert all(np.array_equal(a, b) for a, b in zip(weights(1), weights(1), strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(weights(1), weights(2), strict=True))
@@ -435,13 +443,14 @@ def test_weights_come_from_the_random_stream(name):
 # --- Noise ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", NAMES)
 def test_the_distribution_of_noise(name):
     """N(0, 1); or, in text 004's, uniform on [-1, 1): mean square 1/3, mean fourth power 1/5."""
     recipe = recipes.get(name)
     z = recipe.latent(20_000 // int(np.prod(recipe.latent_shape)))
     assert z.shape[1:] == recipe.latent_shape
-    z = z.astype(np.float64).ravel()
+    z = to_numpy(z).astype(np.float64).ravel()
     if name in ("dcgan-k5-mnist", "wgan-gp-mnist", "wgan-gp-paper"):
         assert (z >= -1).all() and (z < 1).all() and z.min() < -0.99 and z.max() > 0.99
         assert abs(z.mean()) < 5 / np.sqrt(3 * z.size) and abs((z**2).mean() - 1 / 3) < 5 * np.sqrt(4 / 45 / z.size)
@@ -472,6 +481,8 @@ class Modes:
         return getattr(self.critic, name)
 
 
+@pytest.mark.slow_on_strict
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("name", "options", "modes"),
     [
@@ -486,7 +497,7 @@ def test_the_mode_within_the_penalty(name, options, modes):
     recipe = recipes.get(name, **options)
     generator, critic = recipe.build()
     watched = Modes(critic)
-    real = np.zeros((2, 28, 28, 1), np.float32)
+    real = asarray(np.zeros((2, 28, 28, 1), np.float32))
     batches = ([real] * recipe.n_critic, [recipe.latent(2) for _ in range(recipe.latents)]) if recipe.n_critic else (real, recipe.latent(2))
     recipe.step(generator, watched, *recipe.optimizers(generator, critic), *batches, **recipe.step_options)
     assert watched.modes == modes and all(part.training for _, part in critic.modules())
@@ -553,6 +564,7 @@ def test_the_losses_of_the_mlp(g_loss):
     assert recipes.get("mlp-mnist", g_loss=g_loss).step_options == {"objective": g_loss}
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", ["dcgan-pokemon", "dcgan-fifa"])
 @pytest.mark.parametrize("slope", [0, 0.5])
 def test_the_slope_of_the_critic(name, slope):

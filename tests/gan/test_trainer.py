@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nanogan as ng
-from nanogan import data, metrics
+from nanogan import asarray, data, metrics, to_numpy
 from nanogan.backend import random
 from nanogan.data import Dataset
 from nanogan.data.gaussian import COVARIANCE, MEAN
@@ -46,6 +46,14 @@ SMALL = {  # recipe, data, options that make it small
 }
 
 
+LIGHT = {"quickstart", "gaussian2d", "mlp-mnist", "ring2d", "grid2d"}
+
+
+def slow_if_heavy(name, *more):
+    """A row of parameters, slow on the stand-in where the recipe is large."""
+    return pytest.param(name, *more, marks=[] if name in LIGHT else pytest.mark.slow_on_strict)
+
+
 def trainer(name="gaussian2d", seed=0, fields=None, **options):
     """options: of the recipe, as they are set by name; fields: of Recipe, whatever can be set."""
     dataset, small = SMALL[name]
@@ -62,9 +70,15 @@ def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
 
 
+def equal(a, b):
+    """The same entries, wherever they lie."""
+    return np.array_equal(to_numpy(a), to_numpy(b))
+
+
 def make_steps(t, n):
+    """What was measured, a row on the host for each step."""
     with np.errstate(all="ignore"):
-        return [t.step() for _ in range(n)]
+        return [to_numpy(t.step()) for _ in range(n)]
 
 
 class Nowhere:
@@ -132,7 +146,8 @@ def test_small_data_for_every_recipe():
 # --- A run repeats --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.every_backend
+@pytest.mark.parametrize("name", [slow_if_heavy(name) for name in SMALL])
 def test_a_seed_repeats_a_run_and_another_does_not(name):
     def run(seed):
         t = trainer(name, seed)
@@ -144,7 +159,8 @@ def test_a_seed_repeats_a_run_and_another_does_not(name):
     assert not any(np.array_equal(a[key], c[key]) for key in a if key.endswith(".weight"))
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.every_backend
+@pytest.mark.parametrize("name", [slow_if_heavy(name) for name in SMALL])
 def test_looking_does_not_change_a_run(name):
     """Pictures and rows at every step against none at all; in either mode, of fixed noise or fresh."""
     options = {"log_every": 1, "grid": (2, 3)}
@@ -158,7 +174,7 @@ def test_looking_does_not_change_a_run(name):
     run = trained(looked, 2, run=Looking())
     assert run.of("picture") == [0, 1, 2]
     before = state(looked), random.stream().bit_generator.state
-    assert np.array_equal(looked.samples(), looked.samples())
+    assert equal(looked.samples(), looked.samples())
     assert same(before[0], state(looked)) and before[1] == random.stream().bit_generator.state
     assert all(part.training for _, part in looked.generator.modules())
     blind = trainer(name, grid=(2, 3))
@@ -166,6 +182,7 @@ def test_looking_does_not_change_a_run(name):
     assert same(state(looked), state(blind))
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -191,7 +208,7 @@ def test_the_noise_and_the_mode_of_pictures(name, options):
             return self
 
         def __call__(self, noise):
-            seen.append((generator.training, np.array(noise)))
+            seen.append((generator.training, to_numpy(noise).copy()))
             return generator(noise)
 
     t.generator = Looked()
@@ -205,35 +222,38 @@ def test_the_noise_and_the_mode_of_pictures(name, options):
     other, again = trainer(name, 6, **options), trainer(name, 5, **options)
     again.steps = other.steps = 2
     pick = (lambda t: t.sample_noise) if fixed else (lambda t: t._fresh_noise())
-    assert np.array_equal(pick(again), noises[3]) and not np.array_equal(pick(other), noises[3])
+    assert equal(pick(again), noises[3]) and not equal(pick(other), noises[3])
 
 
+@pytest.mark.every_backend
 def test_pictures_in_training_mode_use_the_statistics_of_their_batch():
     t = trainer("dcgan-pokemon")
     noise = t.recipe.latent(4)
     kept = t.generator.state_dict()
-    assert np.array_equal(t.samples(noise), t.generator(noise).data)  # a pass in training mode, which moves them ...
+    assert equal(t.samples(noise), t.generator(noise))  # a pass in training mode, which moves them ...
     assert not same(kept, t.generator.state_dict())
     t.generator.load_state_dict(kept)
     t.samples(noise)
     assert same(kept, t.generator.state_dict())  # ... but a look does not
-    assert not np.array_equal(t.samples(noise)[:2], t.samples(noise[:2]))
+    assert not equal(t.samples(noise)[:2], t.samples(noise[:2]))
     t.recipe = dataclasses.replace(t.recipe, sample_mode="inference")
-    np.testing.assert_allclose(t.samples(noise)[:2], t.samples(noise[:2]), atol=1e-5)
+    np.testing.assert_allclose(to_numpy(t.samples(noise)[:2]), to_numpy(t.samples(noise[:2])), atol=1e-5)
 
 
+@pytest.mark.every_backend
 def test_the_noise_looked_at_follows_the_seed():
-    assert np.array_equal(trainer(seed=5).sample_noise, trainer(seed=5).sample_noise)
-    assert not np.array_equal(trainer(seed=5).sample_noise, trainer(seed=6).sample_noise)
+    assert equal(trainer(seed=5).sample_noise, trainer(seed=5).sample_noise)
+    assert not equal(trainer(seed=5).sample_noise, trainer(seed=6).sample_noise)
 
 
+@pytest.mark.every_backend
 def test_samples_of_given_noise():
     t = trainer("quickstart")
-    noise = np.zeros((2, 32), np.float32)
-    made = t.samples(noise)
+    made = to_numpy(t.samples(asarray(np.zeros((2, 32), np.float32))))
     assert made.shape == (2, 28, 28, 1) and np.array_equal(made[0], made[1])
 
 
+@pytest.mark.every_backend
 def test_training_in_two_parts_is_training_in_one():
     one, two = trainer(log_every=2), None
     rows_one = trained(one, 6)
@@ -252,34 +272,36 @@ def test_training_in_two_parts_is_training_in_one():
 # --- Going on as if never stopped -----------------------------------------------------------------------------
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
-    ("name", "first", "more"), [(name, 2, 1) for name in SMALL] + [(name, 3, 2) for name in ("mlp-mnist", "wgan-gp-mnist", "ring2d")]
+    ("name", "first", "more"),
+    [slow_if_heavy(name, 2, 1) for name in SMALL] + [slow_if_heavy(name, 3, 2) for name in ("mlp-mnist", "wgan-gp-mnist", "ring2d")],
 )
 def test_from_a_state_the_next_steps_are_the_same_bit_for_bit(name, first, more):
     """Dropout's keys, orders half used, and what was measured since the last row, too."""
     t = trainer(name, 7)
-    for measures in make_steps(t, first):
-        t.meter.add(measures, t.in_batch)
+    make_measured_steps(t, first)
     header, arrays = t.state_dict()
     header, arrays = json.loads(json.dumps(header)), {key: value.copy() for key, value in arrays.items()}  # as a file keeps them
-    t.meter.measured += make_steps(t, more)
+    make_measured_steps(t, more)
     expected = state(t), random.stream().bit_generator.state, t.batches.position, t.batches.order, t.samples()
-    measured, norms = np.array(t.meter.measured), [t.watched_d.norm(), t.watched_g.norm()]
+    measured, norms = [to_numpy(row) for row in t.meter.measured], [t.watched_d.norm(), t.watched_g.norm()]
 
     other = trainer(name, 8)  # of another seed: all that counts comes from the state
     other.seed, other.sample_noise = t.seed, t.sample_noise
     other.load_state_dict(header, arrays)
     assert other.steps == first and len(other.meter.measured) == first
     assert [other.watched_d.norm(), other.watched_g.norm()] == header["norms"]
-    other.meter.measured += make_steps(other, more)
+    make_measured_steps(other, more)
     assert same(expected[0], state(other)) and expected[1] == random.stream().bit_generator.state
     assert other.batches.position == expected[2] and np.array_equal(other.batches.order, expected[3])
-    assert np.array_equal(other.samples(), expected[4])
-    assert np.array_equal(np.array(other.meter.measured), measured, equal_nan=True)
+    assert equal(other.samples(), expected[4])
+    assert np.array_equal([to_numpy(row) for row in other.meter.measured], measured, equal_nan=True)
     assert [other.watched_d.norm(), other.watched_g.norm()] == norms and other.steps == t.steps
     assert (other.g_opt.counter is other.d_opt.counter) == (name == "mlp-mnist")
 
 
+@pytest.mark.every_backend
 def test_a_state_is_a_copy():
     t = trainer("mlp-mnist")
     make_steps(t, 1)
@@ -291,6 +313,7 @@ def test_a_state_is_a_copy():
     assert t.steps == 1 and not t.meter.measured and [t.watched_d.norm(), t.watched_g.norm()] == header["norms"]
 
 
+@pytest.mark.every_backend
 def test_the_counter_that_two_optimisers_share():
     t = trainer("mlp-mnist")
     make_steps(t, 2)
@@ -298,6 +321,7 @@ def test_the_counter_that_two_optimisers_share():
     assert arrays["g_opt/steps"] == arrays["d_opt/steps"] == [6]  # three updates a step
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -383,6 +407,7 @@ def test_the_checkpoint_comes_after_all_else_of_its_step():
     assert kinds == ["picture", "checkpoint", "text", *["text", "row", "picture", "checkpoint"], "text", *["text", "row", "picture", "checkpoint"]]
 
 
+@pytest.mark.every_backend
 def test_a_row_is_the_mean_since_the_row_before():
     run = trained(trainer(log_every=3), 5)
     measured = np.array(make_steps(trainer(), 5), np.float64)
@@ -391,7 +416,8 @@ def test_a_row_is_the_mean_since_the_row_before():
         assert rate > 0
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.every_backend
+@pytest.mark.parametrize("name", [slow_if_heavy(name) for name in SMALL])
 def test_rows_have_the_norms_of_the_last_steps_gradients(name):
     """The critic's of its last update in the step."""
     t, noted = trainer(name, log_every=2), {}
@@ -399,7 +425,7 @@ def test_rows_have_the_norms_of_the_last_steps_gradients(name):
         optimizer = getattr(t, f"{which}_opt")
 
         def step(grads, which=which, own=optimizer.step):
-            noted[which] = [np.array(g.data if isinstance(g, ng.Tensor) else g, np.float64) for g in grads]
+            noted[which] = [to_numpy(g).astype(np.float64) for g in grads]
             own(grads)
 
         optimizer.step = step
@@ -409,6 +435,7 @@ def test_rows_have_the_norms_of_the_last_steps_gradients(name):
     assert min(expected) > 0
 
 
+@pytest.mark.every_backend
 def test_what_is_left_over_counts_again():
     """A stop between two regular rows adds one of its own; going on, the regular one holds all since the one before."""
     one, two = trained(trainer(log_every=4), 4), Noting()
@@ -416,7 +443,7 @@ def test_what_is_left_over_counts_again():
     trained(t, 3, run=two)
     assert two.of("row") == [3]
     t = trainer(log_every=4)
-    make_steps_until_stopped(t, 3)
+    make_measured_steps(t, 3)
     header, arrays = t.state_dict()
     resumed, rest = trainer(log_every=4), Noting()
     resumed.load_state_dict(header, arrays)
@@ -424,9 +451,11 @@ def test_what_is_left_over_counts_again():
     np.testing.assert_allclose(rest.rows[0][2], one.rows[0][2], rtol=1e-6)
 
 
-def make_steps_until_stopped(t, n):
-    for measures in make_steps(t, n):
-        t.meter.add(measures, t.in_batch)
+def make_measured_steps(t, n):
+    """Steps whose measures the meter has, as in a run that is stopped after them."""
+    with np.errstate(all="ignore"):
+        for _ in range(n):
+            t.meter.add(t.step(), t.in_batch)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -449,6 +478,7 @@ def test_a_stop_finishes_the_step_and_saves(number, status):
     assert t.steps == 8
 
 
+@pytest.mark.every_backend
 def test_losses_that_are_no_numbers_end_the_run():
     t = trainer("gaussian2d", lr=(1e38, 1e38), log_every=4)
     run = Noting()
@@ -473,6 +503,7 @@ def test_a_meter():
     assert means.tolist() == [3, -3] and rate == pytest.approx(2, rel=0.05) and not meter.measured and meter.samples == 0
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("decay", "total", "factors"),
     [
@@ -524,6 +555,7 @@ def test_more_in_a_batch_than_there_is(name):
 # --- What a step gets, and what the critic said ---------------------------------------------------------------
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("name", "options", "low", "high"),
     [
@@ -539,10 +571,11 @@ def test_more_in_a_batch_than_there_is(name):
 )
 def test_the_range_of_the_data(name, options, low, high):
     real, noise = trainer(name, **options)._draw()
-    assert real.min() == low and real.max() == high and real.dtype == np.float32  # of thousands of pixels
+    assert float(real.min()) == low and float(real.max()) == high and real.dtype == np.float32  # of thousands of pixels
     assert all(z.shape == (len(real), *recipes.get(name).latent_shape) for z in noise)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(("name", "n_critic"), [("wgan-gp-paper", 2), ("wgan-gp-paper", 1), ("wgan-gp-mnist", 3)])
 def test_several_batches_a_step(name, n_critic):
     t = trainer(name, n_critic=n_critic)
@@ -554,24 +587,26 @@ def test_several_batches_a_step(name, n_critic):
         taken.clear()
         reals, (zs,) = t._draw()
         assert len(reals) == len(taken) == n_critic and len(zs) == n_critic + 1
-        assert all(np.array_equal(real, t.dataset.batch(indices)) for real, indices in zip(reals, taken, strict=True))
+        assert all(equal(real, t.dataset.batch(indices)) for real, indices in zip(reals, taken, strict=True))
         assert [len(z) for z in zs] == [len(real) for real in reals] + [2] and t.in_batch == sum(map(len, reals))
-        assert len({z.tobytes() for z in zs}) == n_critic + 1  # fresh noise each time
+        assert len({to_numpy(z).tobytes() for z in zs}) == n_critic + 1  # fresh noise each time
 
 
+@pytest.mark.every_backend
 def test_two_noise_batches_are_two():
     _, noise = trainer("mlp-mnist")._draw()
-    assert len(noise) == 2 and not np.array_equal(*noise)
+    assert len(noise) == 2 and not equal(*noise)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.every_backend
+@pytest.mark.parametrize("name", [slow_if_heavy(name) for name in SMALL])
 def test_watched_notes_real_first_and_generated_second(name):
     t, seen = trainer(name), []
     critic = t.critic
 
     class Seeing:
         def __call__(self, x):
-            seen.append(x.data.copy() if isinstance(x, ng.Tensor) else x.copy())
+            seen.append(to_numpy(x).copy())
             return critic(x)
 
         def __getattr__(self, attribute):
@@ -583,13 +618,14 @@ def test_watched_notes_real_first_and_generated_second(name):
     for i in (1, 2):
         drawn.clear()
         make_steps(t, 1)
-        assert np.array_equal(seen[0], t.dataset.batch(drawn[0], scaled=name != "dcgan-fifa")) and not np.array_equal(seen[1], seen[0])
+        assert equal(seen[0], t.dataset.batch(drawn[0], scaled=name != "dcgan-fifa")) and not np.array_equal(seen[1], seen[0])
         assert len(t.watched.answers) == len(seen) >= 2, f"step {i}"
-        assert all(type(answer) is np.ndarray and answer.shape == (len(drawn[0]), 1) for answer in t.watched.answers)
+        assert all(type(answer) is ng.xp.ndarray and answer.shape == (len(drawn[0]), 1) for answer in t.watched.answers)
         seen.clear()
     assert t.watched.parameters() == critic.parameters() and t.watched.training
 
 
+@pytest.mark.every_backend
 def test_a_watched_optimizer():
     p = ng.Tensor(np.ones(3), requires_grad=True)
     watched = WatchedOptimizer(ng.optim.SGD([p], 0.5))
@@ -597,14 +633,15 @@ def test_a_watched_optimizer():
     watched.before = 7.0
     assert watched.norm() == 7
     watched.step([ng.Tensor(np.array([1.0, 2.0, -2.0]))])
-    assert watched.norm() == 3 and p.data.tolist() == [0.5, 0, 2]
-    watched.step([np.zeros(3)])
+    assert watched.norm() == 3 and p.numpy().tolist() == [0.5, 0, 2]
+    watched.step([asarray(np.zeros(3))])
     assert watched.norm() == 0
 
 
 NAN = float("nan")
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("gives", "real", "fake", "expected"),
     [
@@ -625,21 +662,24 @@ def test_measures(gives, real, fake, expected, penalty):
 
     t = trainer(fields={"step": step, "critic_gives": gives, "step_options": {}})
     t.watched = Watched(lambda x: ng.Tensor(np.array(next(answers), np.float32).reshape(-1, 1)))
-    got = t.step()
+    got = to_numpy(t.step())
     np.testing.assert_allclose(got, [1.25, 0.75, *expected, penalty or NAN], rtol=1e-5)
     assert len(got) == len(MEASURES) and got.dtype == np.float32
 
 
+@pytest.mark.every_backend
 def test_measures_of_a_real_step():
-    got, by_hand = trainer("quickstart").step(), trainer("quickstart")
+    got, by_hand = to_numpy(trainer("quickstart").step()), trainer("quickstart")
     real, z = by_hand.dataset.batch(by_hand.batches.next()), by_hand.recipe.latent(4)
-    logits = [by_hand.critic(x).data.astype(np.float64) for x in (real, by_hand.generator(z))]
+    logits = [by_hand.critic(x).numpy().astype(np.float64) for x in (real, by_hand.generator(z))]
     p_real, p_fake = (1 / (1 + np.exp(-x)) for x in logits)
     d_loss = -np.log(p_real).mean() - np.log(1 - p_fake).mean()
     np.testing.assert_allclose(got[[0, 2, 3]], [d_loss, p_real.mean(), p_fake.mean()], rtol=1e-5)
     assert got[[4, 5]].tolist() == [(p_real > 0.5).mean(), (p_fake <= 0.5).mean()] and np.isnan(got[6])
 
 
+@pytest.mark.slow_on_strict
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("name", "options", "weight"), [("wgan-gp-mnist", {}, 10), ("wgan-gp-mnist", {"penalty_weight": 3}, 3), ("wgan-gp-paper", {"n_critic": 3}, 10)]
 )
@@ -652,6 +692,7 @@ def test_measures_of_a_wasserstein_step(name, options, weight):
         assert g_loss == pytest.approx(-d_fake, rel=1e-5)  # from the same forward pass
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", ["quickstart", "dcgan-mnist", "ring2d"])
 @pytest.mark.parametrize("objective", ["minimax", "probabilities", "double-sigmoid", "least-squares"])
 def test_every_objective_trains(name, objective):
@@ -663,6 +704,8 @@ def test_every_objective_trains(name, objective):
     assert not any(np.array_equal(before[key], after[key]) for key in before if key.endswith(".weight"))
 
 
+@pytest.mark.slow_on_strict
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -4,13 +4,25 @@ import numpy as np
 import pytest
 
 import nanogan as ng
-from nanogan.gan.walks import round_trip, walk
+from nanogan import asarray, to_numpy
+from nanogan.gan import walks
+
+pytestmark = pytest.mark.every_backend
 
 SHAPES = [(2,), (100,), (1, 1, 100), (20,)]
 
 
 def pair(shape, seed=0):
     return np.random.default_rng(seed).standard_normal((2, *shape)).astype(np.float32)
+
+
+def walk(start, end, *options):
+    """On the backend, from and to the host."""
+    return to_numpy(walks.walk(asarray(start), asarray(end), *options))
+
+
+def round_trip(points, *options):
+    return to_numpy(walks.round_trip(asarray(points), *options))
 
 
 def lengths(points):
@@ -31,7 +43,7 @@ def test_ends_and_shapes(shape, steps, spherical):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_straight_walk(shape):
     a, b = pair(shape)
-    np.testing.assert_allclose(walk(a, b, 5, spherical=False), [a, 0.75 * a + 0.25 * b, (a + b) / 2, 0.25 * a + 0.75 * b, b], atol=1e-6)
+    np.testing.assert_allclose(walk(a, b, 5, False), [a, 0.75 * a + 0.25 * b, (a + b) / 2, 0.25 * a + 0.75 * b, b], atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -46,7 +58,7 @@ def test_a_spherical_walk_keeps_the_length_where_a_straight_one_does_not():
     a, b = pair((100,))
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     np.testing.assert_allclose(lengths(walk(a, b, 21)), 1, rtol=1e-5)
-    assert lengths(walk(a, b, 3, spherical=False))[1] == pytest.approx(np.sqrt(0.5), abs=0.1)
+    assert lengths(walk(a, b, 3, False))[1] == pytest.approx(np.sqrt(0.5), abs=0.1)
 
 
 def test_equal_angles():

@@ -7,7 +7,7 @@ from cases import CASES, penalty
 import nanogan as ng
 from nanogan import ops
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.every_backend]
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,19 @@ from cases import CASES, penalty
 import nanogan as ng
 from nanogan import ops
 
-pytestmark = [pytest.mark.gradcheck, pytest.mark.usefixtures("any_size")]
+pytestmark = [pytest.mark.gradcheck, pytest.mark.every_backend, pytest.mark.usefixtures("any_size")]
 LARGE = 120  # entries from which random directions stand for the axes
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("order", [1, 2], ids=["order1", "order2"])
+@pytest.mark.parametrize("order", [pytest.param(1, id="order1"), pytest.param(2, id="order2", marks=pytest.mark.slow_on_strict)])
 def test_gradients(case, order, record_report):
     arrays = case.arrays()
     check = ng.gradcheck if order == 1 else ng.gradgradcheck
     record_report(str(case), order, check(case.fn, arrays, str(case), directional=order == 2 and sum(a.size for a in arrays) > LARGE))
 
 
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_penalty(case, record_report):
     def value(*args):

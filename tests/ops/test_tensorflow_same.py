@@ -11,6 +11,8 @@ import pytest
 
 from nanogan import ops
 
+pytestmark = pytest.mark.every_backend
+
 # n, kernel, stride: windows, (before, after)
 CONVOLUTION = {
     (28, 3, 1): (28, (1, 1)), (28, 3, 2): (14, (0, 1)), (28, 5, 1): (28, (2, 2)), (28, 5, 2): (14, (1, 2)),
