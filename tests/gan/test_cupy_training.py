@@ -23,8 +23,15 @@ from nanogan.gan.bench.check import batches, latents
 from nanogan.gan.bench.nanogan_worker import Nanogan
 from nanogan.gan.trainer import Trainer
 
-LONG = ["wgan-gp-mnist", "dcgan-pokemon", "wgan-gp-paper"]  # whose steps take seconds on the stand-in
 pytestmark = [pytest.mark.every_backend, pytest.mark.cupy_only]
+LONG = ["wgan-gp-mnist", "dcgan-pokemon", "wgan-gp-paper"]  # whose steps take seconds on the stand-in
+
+
+def every_recipe(*long):
+    """A test of each; those that take ``long`` on the stand-in, and of which others show the same, are slow there."""
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=pytest.mark.slow_on_strict) if name in long else name for name in recipes.names()]
+    )
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def drawn(recipe):
     return batches(recipe) + latents(recipe) + weights, n * (8 * batches(recipe) + 4 * floats * latents(recipe) + 4 * weights)
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@every_recipe("dcgan-fifa")
 def test_a_step_waits_for_nothing_and_copies_only_what_it_draws(name, counting):
     import strict_cupy
 
@@ -89,7 +96,7 @@ def test_a_log_interval_waits_a_few_times(counting):
     assert counts.synchronisations <= 3 * 3 + 2, counts  # and two before the last checkpoint and after the first step
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@every_recipe("dcgan-fifa", "dcgan-k5-mnist", *LONG)
 def test_the_same_seed_gives_the_same_run_on_both_backends(name):
     """Up to rounding: of two steps, every measure; and each network has come as far."""
     runs = {}
@@ -302,7 +309,7 @@ def test_the_device_is_named_where_training_begins(here, capfd):
     assert f"on cupy ({doctor.examine()['gpu']['device']})" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["mlp-mnist", "wgan-gp-paper"])
+@pytest.mark.parametrize("name", ["mlp-mnist", pytest.param("wgan-gp-paper", marks=pytest.mark.slow_on_strict)])
 def test_the_benchmark_runs_on_a_gpu(name, tmp_path):
     """All that it asks of its worker, but in this process."""
     worker = Nanogan()
