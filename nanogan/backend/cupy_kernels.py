@@ -99,6 +99,8 @@ COL2IM = Kernel(
 
 def im2col(x, kernel, stride, pads):
     """As the reference: one launch instead of KH*KW copies and a padded image."""
+    if _plain(x):
+        return reference.im2col(x, kernel, stride, pads)
     OH, OW = windows_in(x.shape[1:3], kernel, stride, pads)
     columns = xp.empty((x.shape[0] * OH * OW, math.prod(kernel) * x.shape[3]), dtype=x.dtype)
     _move(IM2COL, xp.ascontiguousarray(x), x.shape, kernel, stride, pads, (OH, OW), columns)
@@ -107,6 +109,8 @@ def im2col(x, kernel, stride, pads):
 
 def col2im(columns, shape, kernel, stride, pads):
     """As the reference: one launch, in which each pixel gathers what the windows over it hold, in the reference's order."""
+    if _plain(columns):
+        return reference.col2im(columns, shape, kernel, stride, pads)
     x = xp.empty(shape, dtype=columns.dtype)
     _move(COL2IM, xp.ascontiguousarray(columns), shape, kernel, stride, pads, windows_in(shape[1:3], kernel, stride, pads), x)
     return x
@@ -118,6 +122,8 @@ def _move(code, source, shape, kernel, stride, pads, windows, out):
 
 def conv2d(x, w, stride, pads):
     """As the reference, with im2col in one launch, and each product straight into its place."""
+    if _plain(x):
+        return reference.conv2d(x, w, stride, pads)
     KH, KW, C, O = w.shape
     OH, OW = windows_in(x.shape[1:3], (KH, KW), stride, pads)
     w, y = w.reshape(KH * KW * C, O), xp.empty((len(x), OH, OW, O), dtype=x.dtype)
@@ -128,6 +134,8 @@ def conv2d(x, w, stride, pads):
 
 def conv2d_input_grad(g, w, size, stride, pads):
     """As the reference, with col2im in one launch, straight into its place."""
+    if _plain(g):
+        return reference.conv2d_input_grad(g, w, size, stride, pads)
     N, OH, OW, O = g.shape
     KH, KW, C, O = w.shape
     w, x = w.reshape(KH * KW * C, O), xp.empty((N, *size, C), dtype=g.dtype)
@@ -139,6 +147,8 @@ def conv2d_input_grad(g, w, size, stride, pads):
 
 def conv2d_weight_grad(x, g, kernel, stride, pads):
     """As the reference, with im2col in one launch."""
+    if _plain(x):
+        return reference.conv2d_weight_grad(x, g, kernel, stride, pads)
     N, OH, OW, O = g.shape
     K = math.prod(kernel) * x.shape[3]
     w = None
@@ -235,11 +245,18 @@ def _sum_rows(code, x, C, *inputs, outputs=()):
     """The sums that ``code`` makes over the rows of x, taken as (M, C): (*outputs, C)."""
     if not x.size:
         return xp.zeros((*outputs, C), dtype=x.dtype)
-    M = x.size // C
-    P = max(1, min(M // 8, SUM_THREADS // C))  # threads for a column, of 8 rows or more each
+    M, P, wide = _spread(x.size, C)
     sums = xp.empty((*outputs, C, P), dtype=x.dtype)
-    code(x, *inputs, M, C, P, sums, size=P * C, wide=x.size >= WIDE)
+    code(x, *inputs, M, C, P, sums, size=P * C, wide=wide)
     return sums.sum(axis=-1)
+
+
+def _spread(size, C):
+    """(M, P, whether indices are 64-bit) for sums over the rows of (M, C): P threads for a column, of 8 rows or more each."""
+    M = size // C
+    P = max(1, min(M // 8, SUM_THREADS // C))
+    P -= P % 32 if P > 32 else 0  # whole warps
+    return M, P, size + P * C >= WIDE  # the step past the last row counts, too
 
 
 def batch_norm(x, gamma, beta, eps, slope=None):
@@ -267,12 +284,20 @@ def batch_norm_grad(g, x, gamma, mean, var, eps, mask=None, slope=None):
     return dx, dgamma, dbeta
 
 
-MOVING_AVERAGE = Kernel("moving_average", "T batch, T momentum, T rest", "T moving", "moving = moving * momentum + batch * rest;")
+MOVING_AVERAGES = Kernel(
+    "moving_averages",
+    "T batch_mean, T batch_var, T momentum, T correction",
+    "T mean, T var",
+    "mean = mean * momentum + batch_mean * (1 - momentum);  var = var * momentum + batch_var * correction * (1 - momentum);",
+)
 
 
-def moving_average(moving, batch, momentum, scale=1.0):
-    """As the reference, in one launch."""
-    MOVING_AVERAGE(batch, momentum, (1 - momentum) * scale, moving)
+def moving_averages(mean, var, batch_mean, batch_var, momentum, correction):
+    """As the reference, both in one launch."""
+    arrays = mean, var, batch_mean, batch_var
+    if _plain(*arrays) or len({array.dtype for array in arrays}) > 1:
+        return reference.moving_averages(*arrays, momentum, correction)
+    MOVING_AVERAGES(batch_mean, batch_var, momentum, correction, mean, var)
 
 
 # --- Entry by entry ---------------------------------------------------------------------------------------------
@@ -310,7 +335,7 @@ def leaky_relu(x, slope):
 
 def gate(x, mask, on, off):
     """As the reference, in one launch."""
-    return reference.gate(x, mask, on, off) if _plain(x) else GATE(x, mask, on, off)
+    return reference.gate(x, mask, on, off) if _plain(x) or mask.dtype != bool else GATE(x, mask, on, off)
 
 
 def sigmoid(x):

@@ -5,6 +5,7 @@ import glob
 import importlib
 import re
 import sys
+import warnings
 
 import numpy
 
@@ -20,6 +21,7 @@ REMEDIES = {
 
 def load_cupy():
     """The module cupy.  It imports without a GPU, so ask ``gpu_problem`` before."""
+    warnings.filterwarnings("ignore", r"\s*-*\s*CuPy may not function correctly because multiple", UserWarning)  # who asks says it in one line
     return importlib.import_module("cupy")
 
 
@@ -37,7 +39,7 @@ def gpu_problem():
     try:
         version = load_cupy().__version__
         if int(version.split(".")[0]) < 14:
-            return f"CuPy {version} does not go with NumPy {numpy.__version__}; pip install 'cupy-cuda12x[ctk]>=14'"
+            return f"CuPy {version} does not go with NumPy {numpy.__version__}; pip install '{(wheels or 'cupy-cuda12x').split()[0]}[ctk]>=14'"
         ones = load_cupy().ones((4, 4), "float32")
         total = float(((ones @ ones) * 2 + ones).sum())
     except (Exception, SystemExit) as error:  # a broken install can raise anything; so can CUDA: its errors, ImportError, MemoryError

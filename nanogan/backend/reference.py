@@ -112,9 +112,10 @@ def batch_norm_grad(g, x, gamma, mean, var, eps, mask=None, slope=None):
     return (gamma / s) * (g - dbeta * (1 / M) - xhat * (dgamma * (1 / M))), dgamma, dbeta
 
 
-def moving_average(moving, batch, momentum, scale=1.0):
-    """moving = momentum * moving + (1 - momentum) * scale * batch, in place."""
-    moving[...] = moving * momentum + batch * scale * (1 - momentum)
+def moving_averages(mean, var, batch_mean, batch_var, momentum, correction):
+    """mean = momentum * mean + (1 - momentum) * batch_mean, in place, and var alike, of ``correction`` times the batch's."""
+    mean[...] = mean * momentum + batch_mean * (1 - momentum)
+    var[...] = var * momentum + batch_var * correction * (1 - momentum)
 
 
 def leaky_relu(x, slope):

@@ -5,6 +5,8 @@
 Nothing else scales a sample or gathers a batch.
 """
 
+import contextlib
+
 import numpy
 
 from nanogan.backend import asarray, backend_name, load_cupy, xp
@@ -38,7 +40,7 @@ class Dataset:
                 raise DataError(f"{name}: {len(samples)} samples, but labels of shape {labels.shape}; use files that belong together")
         self.name, self.samples, self.labels = name, samples, labels
         self.skipped, self.centres, self.std = skipped, centres, std
-        self._there = None, None  # the module cupy that was asked, and the samples on its device
+        self._there = None, None, None  # these samples, the kind of array that holds them on a device, and that array
 
     def __len__(self):
         return len(self.samples)
@@ -62,6 +64,7 @@ class Dataset:
         GPU all samples lie in its memory, as bytes, if they fit into DEVICE_SHARE of what is free when the
         first batch is asked for, and only indices travel; else each batch does.  With scaled=False images
         come as 0...255, and points always come as they are.  Raises IndexError beyond the samples.
+        Who writes into ``samples`` after that writes into the host's only; another array in its place is noticed.
         """
         samples = self._on_device()
         if samples is None:
@@ -80,17 +83,28 @@ class Dataset:
         """All samples in the memory of a GPU; None where NumPy computes, and where they are too many."""
         if backend_name() == "numpy":
             return None
-        cupy, samples = self._there
-        if cupy is not load_cupy():
-            cupy = load_cupy()
-            free = cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()
-            samples = asarray(self.samples) if self.samples.nbytes <= DEVICE_SHARE * free else None
-            self._there = cupy, samples
-        return samples
+        of, kind, there = self._there
+        if of is not self.samples or kind is not xp.ndarray:
+            there = None
+            with contextlib.suppress(MemoryError):  # it was free a moment ago
+                if self.samples.nbytes <= DEVICE_SHARE * self._room():
+                    there = xp.empty(self.samples.shape, dtype=self.samples.dtype)
+                    there.set(numpy.ascontiguousarray(self.samples))
+            self._there = self.samples, xp.ndarray, there
+        return there
+
+    @staticmethod
+    def _room():
+        """Bytes of the GPU that can be had."""
+        pool = load_cupy().get_default_memory_pool()
+        free = load_cupy().cuda.Device().mem_info[0] + pool.free_bytes()
+        return min(free, pool.get_limit() - pool.used_bytes()) if pool.get_limit() else free
 
     def _within(self, indices):
-        """The indices as whole numbers, since a GPU takes those beyond the end for others, and says nothing."""
-        indices = numpy.asarray(indices, dtype=numpy.int64)
-        if indices.size and not -len(self) <= indices.min() <= indices.max() < len(self):
-            raise IndexError(f"{self.name}: an index of {indices.min()} ... {indices.max()} is beyond its {len(self)} samples")
-        return indices
+        """The indices as whole numbers, as NumPy would have them: a GPU takes those beyond the end for others, and says nothing."""
+        indices = numpy.asarray(indices)
+        if indices.dtype == bool:
+            indices = numpy.arange(len(self))[indices]
+        if indices.size and (indices.dtype.kind not in "iu" or not -len(self) <= indices.min() <= indices.max() < len(self)):
+            raise IndexError(f"{self.name}: {indices.dtype} indices of {indices.min()} ... {indices.max()}; it has {len(self)} samples")
+        return indices.astype(numpy.int64)

@@ -16,6 +16,7 @@ import numpy
 from nanogan.backend import backend_name, gpu_problem, numpy_workers
 from nanogan.backend.device import cupy_wheels, load_cupy
 
+OUT_OF_MEMORY = ("cudaErrorMemoryAllocation", "CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED")  # the last where it begins on a full GPU
 BLAS_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
@@ -126,7 +127,7 @@ def memory_explained(at, remedy, kept=lambda: ""):
 
 def is_out_of_memory(error):
     """Whether it says so: CUDA itself and cuBLAS raise other kinds than MemoryError, which CuPy's pool raises."""
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in ("cudaErrorMemoryAllocation", "CUBLAS_STATUS_ALLOC_FAILED"))
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 def _has_cupy():

@@ -74,8 +74,7 @@ class BatchNorm(Module):
             return x * scale + (self.beta - scale * Tensor(self.moving_mean))
         y, mean, var = ops.batch_norm(x, self.gamma, self.beta, self.eps, slope)
         n = y.size // y.shape[-1]
-        kernels.moving_average(self.moving_mean, mean, self.momentum)
-        kernels.moving_average(self.moving_var, var, self.momentum, n / max(n - 1, 1) if self.unbiased else 1.0)
+        kernels.moving_averages(self.moving_mean, self.moving_var, mean, var, self.momentum, n / max(n - 1, 1) if self.unbiased else 1.0)
         return y
 
 

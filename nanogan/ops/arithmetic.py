@@ -123,6 +123,5 @@ def maximum(a, b) -> Tensor:
 
 Tensor.__add__ = Tensor.__radd__ = add
 Tensor.__mul__ = Tensor.__rmul__ = multiply
-Tensor.__rsub__ = lambda self, other: subtract(other, self)
-Tensor.__rtruediv__ = lambda self, other: divide(other, self)
+Tensor.__rsub__, Tensor.__rtruediv__ = (lambda self, other: subtract(other, self)), (lambda self, other: divide(other, self))
 Tensor.__sub__, Tensor.__truediv__, Tensor.__neg__, Tensor.__pow__ = subtract, divide, negative, power

@@ -47,5 +47,4 @@ def add_bias(name, y, b) -> Tensor:
     return y if b is None else y + b
 
 
-Tensor.__matmul__ = matmul
-Tensor.__rmatmul__ = lambda self, other: matmul(other, self)
+Tensor.__matmul__, Tensor.__rmatmul__ = matmul, lambda self, other: matmul(other, self)

@@ -113,6 +113,5 @@ def pad(x, widths) -> Tensor:
     return PutItem(index=index, shape=tuple(n + sum(width) for width, n in zip(widths, x.shape, strict=True)))(x)
 
 
-Tensor.__getitem__ = getitem
+Tensor.__getitem__, Tensor.T = getitem, property(transpose)
 Tensor.reshape = lambda self, *shape: reshape(self, shape[0] if isinstance(shape[0], tuple) else shape)
-Tensor.T = property(transpose)

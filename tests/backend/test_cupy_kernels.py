@@ -46,7 +46,7 @@ def agree(name, *arguments, exact=False, **more):
         if a is not None:
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
             a, b = to_numpy(a), to_numpy(b)
-            np.testing.assert_array_equal(a, b) if exact or a.dtype == bool else np.testing.assert_allclose(a, b, **CLOSE[str(a.dtype)])
+            np.testing.assert_array_equal(a, b) if exact or a.dtype.kind in "biu" else np.testing.assert_allclose(a, b, **CLOSE[str(a.dtype)])
     return fast
 
 
@@ -175,13 +175,18 @@ def test_sums_of_others():
     assert kernels.sum(strided, (0,), keepdims=True).shape == (1, 3) and kernels.sum(strided).shape == ()
 
 
-def test_moving_averages(dtype):
+@pytest.mark.parametrize("statistics", ["the same", "float32"])
+def test_moving_averages(dtype, statistics):
+    """Also where a net's parameters were made float64, and its statistics left as they were."""
     rng = np.random.default_rng(4)
-    batch, fast = draw(rng, (5,), dtype), draw(rng, (5,), dtype)
-    plain = fast.copy()
-    kernels.moving_average(fast, batch, 0.9, 1.25)
-    reference.moving_average(plain, batch, 0.9, 1.25)
-    np.testing.assert_allclose(to_numpy(fast), to_numpy(plain), **CLOSE[dtype])
+    batch = [draw(rng, (5,), dtype) for _ in range(2)]
+    fast = [draw(rng, (5,), dtype if statistics == "the same" else "float32") for _ in range(2)]
+    plain = [array.copy() for array in fast]
+    kernels.moving_averages(*fast, *batch, 0.9, 1.25)
+    reference.moving_averages(*plain, *batch, 0.9, 1.25)
+    for a, b in zip(fast, plain, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(to_numpy(a), to_numpy(b), **CLOSE[str(a.dtype)])
 
 
 # --- Entry by entry ---------------------------------------------------------------------------------------------
@@ -220,6 +225,14 @@ def test_other_dtypes_take_the_definition():
         assert kernels.leaky_relu(x, 0.5)[0].dtype == reference.leaky_relu(x, 0.5)[0].dtype
         assert kernels.sigmoid_bce(x, 1.0).dtype == reference.sigmoid_bce(x, 1.0).dtype
         assert kernels.gate(x, x > 0, 2.0, 0.0).dtype == reference.gate(x, x > 0, 2.0, 0.0).dtype
+    agree("gate", xp.ones(3, dtype="float32"), xp.asarray(np.array([0.0, 1.0, 1.0], "float32")), 2.0, 0.0)
+    x, w = xp.asarray(np.arange(50).reshape(2, 5, 5, 1)), xp.asarray(np.arange(8).reshape(2, 2, 1, 2))
+    windows = (1, 1), ((0, 1), (1, 0))
+    agree("im2col", x, (2, 2), *windows)
+    agree("col2im", reference.im2col(x, (2, 2), *windows), x.shape, (2, 2), *windows)
+    (y,) = agree("conv2d", x, w, *windows)
+    agree("conv2d_input_grad", y, w, (5, 5), *windows)
+    agree("conv2d_weight_grad", x, y, (2, 2), *windows)
 
 
 @pytest.mark.parametrize("key", [0, 7, 2**32 + 5, 2**63 - 1])
@@ -291,6 +304,20 @@ def test_every_fast_kernel_has_a_definition_and_a_test():
     assert {name for name in fast if not hasattr(reference, name)} == own
     source = pathlib.Path(__file__).read_text(encoding="utf-8")
     assert [name for name in sorted(fast) if f'"{name}"' not in source and f"kernels.{name}(" not in source and f"module.{name}(" not in source] == []
+
+
+def test_the_step_past_the_last_row_of_a_sum_stays_within_its_integers():
+    rng = np.random.default_rng(0)
+    some = [(682 * 3145728, 3145728), (429 * 5_000_000, 5_000_000)]
+    for C in (int(2**exponent) for exponent in rng.uniform(0, 31, 1000)):
+        some += [(max(1, int(2 ** rng.uniform(25, 33)) // C) * C, C)]
+    narrow = 0
+    for size, C in some:
+        M, P, wide = cupy_kernels._spread(size, C)
+        assert size == M * C and 1 <= P <= max(1, M // 8)
+        assert wide or size + P * C < 2**31
+        narrow += not wide
+    assert 0 < narrow < len(some)
 
 
 def test_the_same_call_gives_the_same_bits():

@@ -83,7 +83,7 @@ def call_everything(dtype):
     for slope in (None, 0.2):
         cupy_kernels.batch_norm(x, c, c, 1e-5, slope)
         cupy_kernels.batch_norm_grad(x, x, c, c, c, 1e-5, None if slope is None else mask, slope)
-    cupy_kernels.moving_average(c.copy(), c, 0.9)
+    cupy_kernels.moving_averages(c.copy(), c.copy(), c, c, 0.9, 1.0)
     cupy_kernels.leaky_relu(x, 0.2)
     cupy_kernels.gate(x, mask, 1.0, 0.2)
     cupy_kernels.sigmoid(x)

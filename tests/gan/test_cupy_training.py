@@ -4,9 +4,11 @@ On the strict stand-in, which counts, and on a real GPU, where only results can 
 """
 
 import contextlib
+import copy
 import csv
 import gc
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -145,7 +147,33 @@ def test_samples_that_do_not_fit_travel_batch_by_batch(counting, monkeypatch):
     np.testing.assert_array_equal(to_numpy(batch), expected)
 
 
-@pytest.mark.parametrize("indices", [[100], [-101], [0, 5, 100]])
+def test_samples_travel_batch_by_batch_where_the_pool_is_limited(counting):
+    pool = load_cupy().get_default_memory_pool()
+    images = noise_images(1000)
+    pool.set_limit(size=pool.used_bytes() + 2 * images.samples.nbytes)
+    try:
+        with counting() as counts:
+            images.batch([5, 7])
+    finally:
+        pool.set_limit(size=0)
+    assert counts.to_device_bytes == 2 * 28 * 28
+
+
+def test_other_samples_are_noticed_and_a_set_can_be_copied():
+    images = noise_images(10)
+    images.batch([1])
+    assert len(pickle.loads(pickle.dumps(images))) == len(copy.deepcopy(images)) == 10
+    images.samples = 255 - images.samples
+    np.testing.assert_allclose(to_numpy(images.batch([4])), images.samples[[4]] / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("mask", [[True] * 5 + [False] * 5, np.arange(10) % 3 == 0])
+def test_a_mask_chooses_as_in_numpy(mask):
+    images = noise_images(10)
+    np.testing.assert_array_equal(to_numpy(images.batch(mask, scaled=False)), images.samples[np.asarray(mask)])
+
+
+@pytest.mark.parametrize("indices", [[100], [-101], [0, 5, 100], [1.7]])
 def test_an_index_beyond_the_samples_is_refused(indices):
     """A GPU would take another sample, and say nothing."""
     with pytest.raises(IndexError):
