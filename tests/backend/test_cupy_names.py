@@ -28,6 +28,7 @@ METHODS |= {"ravel", "repeat", "reshape", "round", "std", "sum", "swapaxes", "ta
 # What a function of CuPy returns, if no array: nothing more is known of a dictionary or a tuple.
 RETURNS = {"get_default_memory_pool": "MemoryPool", "getDeviceProperties": None, "unravel_index": None}
 
+OTHERS = ("ops", "numpy")  # modules with functions that are called as methods of arrays are
 Use = collections.namedtuple("Use", "place path call")  # path: ("xp", "add", "at"); call: the ast.Call, if it is one
 
 
@@ -53,7 +54,7 @@ def _gather(body, known, found, place):
             found.append(Use(where, path, None))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             path = _path(node.func, known)
-            if path or (node.keywords and node.func.attr in METHODS):
+            if path or (node.keywords and node.func.attr in METHODS and ast.unparse(node.func.value) not in OTHERS):
                 found.append(Use(where, path or ("xp", "ndarray", node.func.attr), node))
 
 
