@@ -178,7 +178,8 @@ def announce(trainer, config, run):
           f"it goes to {run.folder}")  # fmt: skip
     if trainer.steps >= config["steps"]:
         print("this run is complete; --steps with a larger total would go on")
-    elif trainer.steps:
+        return
+    if trainer.steps:
         print(f"going on from step {trainer.steps:,}")
     for note in trainer.notes():
         print(f"nanogan: note: {note}", file=sys.stderr)
