@@ -64,6 +64,7 @@ TRAIN = [
     ("seed no number", "--seed 1.5", "argument --seed: expected a whole number of at least 0, got '1.5'"),
     ("checkpoints every 0 steps", "--checkpoint-every 0", "argument --checkpoint-every: expected a whole number of at least 1, got '0'"),
     ("kept every -1 steps", "--keep-every -1", "argument --keep-every: expected"),
+    ("scored every 0 steps", "--score-every 0", "argument --score-every: expected a whole number of at least 1, got '0'"),
     ("unknown backend", "--backend cuda", "argument --backend: invalid choice: 'cuda'"),
     # --- recipes and their options
     ("unknown recipe", "--recipe mlp-minst", "no recipe 'mlp-minst'; did you mean mlp-mnist? the recipes are quickstart, "),

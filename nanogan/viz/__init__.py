@@ -5,5 +5,6 @@ from nanogan.viz.points import save_scatter
 from nanogan.viz.curves import save_losses
 from nanogan.viz.animation import save_animation
 from nanogan.viz.speed import save_scaling, save_speed
+from nanogan.viz.scores import save_scores
 from nanogan.viz.strip import save_film_strip
 from nanogan.viz.summary import summary
