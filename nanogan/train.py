@@ -25,7 +25,7 @@ import nanogan as ng
 from nanogan import data, metrics, viz
 from nanogan.backend import random
 from nanogan.data.gaussian import COVARIANCE, MEAN
-from nanogan.gan import command, environment, listing, recipes
+from nanogan.gan import command, environment, evaluation, listing, recipes
 from nanogan.gan.config import complete, of_run, read, refuse_differences
 from nanogan.gan.run import Run, free_folder
 from nanogan.gan.trainer import Trainer
@@ -50,6 +50,7 @@ def parser():
     p.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/RECIPE-N, the first that is free)")
     p.add_argument("--checkpoint-every", type=command.positive_int, metavar="N", help="save a checkpoint every N steps (default: once a minute)")
     p.add_argument("--keep-every", type=command.positive_int, metavar="N", help="keep the checkpoint of every N-th step, in checkpoints/")
+    p.add_argument("--score-every", type=command.positive_int, metavar="N", help="score 2,000 samples every N steps, into scores.csv")
     start = p.add_mutually_exclusive_group()
     start.add_argument("--resume", metavar="DIR", help="go on with the run in DIR from its last checkpoint")
     start.add_argument("--config", metavar="FILE", help="train as the config.json of another run says; options given besides count more")
@@ -71,12 +72,15 @@ def main(argv=None):
         raise ng.NanoganError(f"{recipe.name} learns points, and {config['data']} is a folder, of images; choose another recipe, or leave --data out")
     pictures = {"shape": recipe.image_shape} | recipe.data_options
     dataset = data.load(config["data"], config["data_dir"], seed=config["seed"], download=args.download, pictures=pictures)
+    judge = evaluation.judge_of(config["data"], config["data_dir"], config["seed"], pictures) if config["score_every"] else None
     memory = f"at batch size {recipe.batch_size}", "a smaller --batch-size needs less"
     with environment.memory_explained(*memory):
         trainer = Trainer(recipe, dataset, config["seed"])
         config["steps"] = total_steps(args, recipe, trainer.per_epoch, config["steps"])
         complete(config, trainer, args.resume)
         run = Run.resume(args.resume, trainer, config) if args.resume else Run.new(args.out or free_folder(recipe.name), config)
+    if judge:
+        trainer.scores = evaluation.ScoreLog(run.folder, judge, config["score_every"], trainer.steps)
     announce(trainer, config, run)
     with run, environment.memory_explained(*memory, run.last_checkpoint):
         work(trainer, config, run)
@@ -132,6 +136,7 @@ def settings(args):
         "backend": args.backend or base.get("backend", "numpy"),
         "steps": base.get("steps"),
         "checkpoint_every": args.checkpoint_every or base.get("checkpoint_every"), "keep_every": args.keep_every or base.get("keep_every"),
+        "score_every": args.score_every or base.get("score_every"),
     }  # fmt: skip
     if args.resume:
         if args.out:
@@ -181,7 +186,7 @@ def announce(trainer, config, run):
         return
     if trainer.steps:
         print(f"going on from step {trainer.steps:,}")
-    for note in trainer.notes():
+    for note in [*trainer.notes(), *([trainer.scores.in_words()] if trainer.scores else [])]:
         print(f"nanogan: note: {note}", file=sys.stderr)
 
 

@@ -17,7 +17,7 @@ from nanogan.gan import checkpoint, environment, recipes
 
 KINDS = {  # what a config.json says of its run, and of what kind each is
     "recipe": str, "options": dict, "data": str, "data_dir": str, "seed": int, "backend": str, "steps": int,
-    "checkpoint_every": int, "keep_every": int, "dataset": dict, "settings": dict, "parameters": dict, "versions": dict, "blas": dict,
+    "checkpoint_every": int, "keep_every": int, "score_every": int, "dataset": dict, "settings": dict, "parameters": dict, "versions": dict, "blas": dict,
 }  # fmt: skip
 
 

@@ -17,19 +17,22 @@ from nanogan.backend.device import cupy_wheels
 from nanogan.gan import checkpoint
 from nanogan.gan.batches import Batches
 from nanogan.gan.command import Stopped, stop_requests
+from nanogan.gan.diagnosis import networks
+from nanogan.gan.diagnosis.watch import Watch, started, tell
 from nanogan.gan.objectives import penalty_notice
 
 NARROW = "{percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class Watched:
-    """Stands in for a critic and notes its answers, as arrays without history."""
+    """Stands in for a critic and notes what it is asked about, and its answers, as arrays without history."""
 
     def __init__(self, critic):
-        self.critic, self.answers = critic, []
+        self.critic, self.asked, self.answers = critic, [], []
 
     def __call__(self, x):
         answer = self.critic(x)
+        self.asked.append(x.data if isinstance(x, Tensor) else x)
         self.answers.append(answer.data)
         return answer
 
@@ -75,7 +78,9 @@ class Trainer:
         self.batches = Batches(len(dataset), recipe.batch_size, recipe.with_replacement, recipe.drop_last, recipe.shuffle_buffer)
         with random.fork([seed_number, 1]):  # of its own, so that looking does not change the run
             self.sample_noise = recipe.latent(recipe.grid[0] * recipe.grid[1])
+        self.scores = None  # an evaluation.ScoreLog, where scores are asked for on the way
         self.steps, self.in_batch, self.meter = 0, 0, Meter()  # how many steps are made; how many samples the last one saw
+        self.watch, self.seen = Watch(recipe), None  # the last batches of real and generated samples that the critic was asked about
 
     @property
     def per_epoch(self):
@@ -105,12 +110,15 @@ class Trainer:
         """One training step; returns the MEASURES as an array on the device."""
         real, noise = self._draw()
         self.watched.answers.clear()
+        self.seen = None
         d_loss, g_loss, *penalty = self.recipe.step(
             self.generator, self.watched, self.watched_g, self.watched_d, real, *noise, **self.recipe.step_options
         )
         self.steps += 1
         last = 3 * max(0, self.recipe.n_critic - 1)  # of several critic updates, each of which asks about real, fake and points between
         on_real, on_fake = self.watched.answers[last : last + 2]
+        self.seen = self.watched.asked[last : last + 2]
+        self.watched.asked.clear()
         if self.recipe.critic_gives == "logit":
             on_real, on_fake = kernels.sigmoid(on_real), kernels.sigmoid(on_fake)
         measures = [d_loss.data, g_loss.data, on_real.mean(), on_fake.mean(), None, None, penalty[0].data if penalty else None]
@@ -164,6 +172,8 @@ class Trainer:
             run.save_checkpoint(self)
         elif self.steps < total_steps and not self._picture_due():
             run.drop_picture(self.steps)  # the last one of a run that now goes on
+        if self.steps < total_steps:
+            tell(started(self.watch, self))
         narrow = shutil.get_terminal_size().columns < 110  # no room for a bar beside the numbers
         bar = tqdm(total=total_steps, initial=self.steps, unit="step", disable=not progress or self.steps >= total_steps, dynamic_ncols=True,
                    mininterval=0.5 if sys.stderr.isatty() else 10, bar_format=NARROW if narrow else None)  # fmt: skip
@@ -203,6 +213,8 @@ class Trainer:
             self._add_row(run)
         if self._picture_due() or last:
             run.save_samples(self)
+        if self.scores and self.scores.due(self.steps):
+            self.scores.add(self)
         keep = run.keep_due(self.steps)
         if last or keep or run.checkpoint_due(self.steps):
             self._save(run, keep)
@@ -223,11 +235,15 @@ class Trainer:
         means, rate = self.meter.read()
         norms = [self.watched_d.norm(), self.watched_g.norm()]
         run.add_row(self.steps, self.steps / self.per_epoch, means, norms, rate)
+        if self.seen:  # not where a run goes on, and stops before its first step
+            tell(self.watch.row(self.steps, means, norms, *self.seen))
         self._check_finite(run, means)
 
     def _check_finite(self, run, measures):
         if not numpy.isfinite(measures[:2]).all():
-            raise FloatingPointError(f"the losses are no longer finite at step {self.steps} ({_in_words(measures)}); "
+            first = networks.not_finite(self.generator, self.critic, self.sample_noise, self.seen and self.seen[0])
+            where = f"; {first.sentence}" if first else ""
+            raise FloatingPointError(f"the losses are no longer finite at step {self.steps} ({_in_words(measures)}){where}; "
                                      f"lower --lr and train again; what there is, is in {run.folder}")  # fmt: skip
 
     def state_dict(self):

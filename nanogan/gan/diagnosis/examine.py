@@ -1,0 +1,196 @@
+"""A whole run, looked at afterwards: its history, its networks, and hundreds of samples in both modes.
+
+report = of_run("runs/quickstart-1")
+report["findings"]                     # [] if it is healthy
+
+"""
+
+import dataclasses
+import math
+import pathlib
+import time
+
+import numpy
+
+from nanogan import data, viz
+from nanogan.backend import NanoganError, asarray, random, to_numpy
+from nanogan.gan import checkpoint, config, recipes
+from nanogan.gan.diagnosis import history, lattice, networks
+from nanogan.gan.diagnosis.finding import NAMES
+from nanogan.gan.diagnosis.watch import one_step
+from nanogan.gan.run import pictures_in, read_history, step_of
+from nanogan.gan.trainer import Trainer
+from nanogan.metrics import lenet
+
+SAMPLES = 256
+REPLAY_SECONDS = 20  # for the steps between a checkpoint and a loss that is no number
+PICTURES = 50  # of a run that are looked through for when it collapsed
+
+
+def of_run(folder, n=SAMPLES):
+    """{"run", "recipe", "steps", "findings", "left_out"}: a list of Findings in the order of NAMES, and what could not be looked at, and why.
+
+    n: how many samples are drawn.  Raises NanoganError where ``folder`` holds no run.
+    """
+    folder = pathlib.Path(folder).expanduser()
+    if not folder.is_dir():
+        raise NanoganError(f"{folder} is no folder; name that of a run, such as runs/quickstart-1")
+    settings = config.read(folder)
+    recipe = recipes.get(settings["recipe"], **settings.get("options", {}))
+    rows, trainer, left_out = None, None, []
+    if (folder / "history.csv").is_file():
+        rows = read_history(folder / "history.csv")
+    if rows is None or not len(rows["step"]):
+        rows, left_out = None, ["no row of history is written yet: losses are not judged"]
+    header, arrays = None, None
+    if (folder / "checkpoint.npz").exists():
+        header, arrays = checkpoint.load(folder / "checkpoint.npz")
+        trainer, why = _trainer(settings, recipe, header, arrays, folder)
+        left_out += why
+    else:
+        left_out.append("there is no checkpoint.npz: networks and samples are not judged")
+    found, diameter = examine(trainer, n, folder) if trainer else ([], None)
+    if rows:
+        found += _with_slope(history.from_history(rows, recipe.critic_gives, diameter), trainer, n)
+        found = [_replayed(finding, trainer, settings) if trainer and finding.name == "not-finite" else finding for finding in found]
+    steps = int(max(rows["step"][-1] if rows else 0, header["steps"] if header else 0))
+    return {"run": str(folder), "recipe": recipe.name, "steps": steps, "findings": ordered(found), "left_out": left_out}
+
+
+def _trainer(settings, recipe, header, arrays, folder):
+    """(the run's trainer as it was at the checkpoint, or None; reasons why not)."""
+    try:
+        pictures = {"shape": recipe.image_shape} | recipe.data_options
+        dataset = data.load(settings.get("data") or recipe.data, settings.get("data_dir"), seed=settings.get("seed", 0), pictures=pictures)
+    except data.DataError as error:
+        return None, [f"the data are not there ({error}): networks and samples are not judged"]
+    trainer = Trainer(recipe, dataset, settings.get("seed", 0))
+    try:
+        trainer.load_state_dict(header, arrays)
+    except (NanoganError, KeyError, TypeError, ValueError) as error:
+        raise NanoganError(f"{folder / 'checkpoint.npz'} does not fit the recipe {recipe.name} of this version ({error}); train anew") from error
+    return trainer, []
+
+
+def examine(trainer, n=SAMPLES, folder=None):
+    """(findings, diameter) of a trainer as it is: its networks, optimisers and data.  folder: the run's, for its pictures.
+
+    The diameter is the largest distance between two samples, real or generated; None where that is no number.  Of a history
+    they are part of no finding here.
+    """
+    recipe, generator, critic = trainer.recipe, trainer.generator, trainer.critic
+    noise, real = _draws(trainer, n)
+    if broken := networks.not_finite(generator, critic, noise[:8], real[:8]):
+        return [broken], None
+    optimizers, step = (trainer.g_opt, trainer.d_opt), one_step(recipe, real)
+    found = [
+        networks.ranges_differ(generator, noise, real),
+        networks.large_eps(generator, critic),
+        networks.batch_norm_lag(generator, noise, real),
+        networks.critic_changed(recipe.step, generator, critic, *optimizers, step, recipe.step_options),
+        networks.dead_units(generator, noise, "generator"),
+        networks.dead_units(critic, real, "critic"),
+    ]
+    batch_wise = found[2] is not None or recipe.sample_mode == "train"  # else samples that only lag would look alike
+    samples = networks.made(generator, noise, batch_wise, recipe.batch_size)
+    scale = (lambda x: x / 127.5 - 1) if recipe.pixels == "raw" else (lambda x: x)  # ranges are a finding of their own
+    labels = None if trainer.dataset.labels is None else trainer.dataset.labels[_chosen(trainer, n)]
+    classify = _classes if trainer.dataset.name == "mnist" else None
+    collapsed = networks.generator_collapsed(samples, scale(real), labels, classify)
+    if collapsed and folder:
+        collapsed = dataclasses.replace(collapsed, since=collapsed_since(folder, recipe))
+    found += [collapsed, lattice.checkerboard(samples, scale(real), lattice.stride_periods(generator))]
+    most = networks.distances(numpy.concatenate([to_numpy(real), to_numpy(samples)])).max()
+    return [finding for finding in found if finding], float(most)
+
+
+def _chosen(trainer, n):
+    with random.fork([trainer.seed, 3]):
+        return random.stream().permutation(len(trainer.dataset))[:n]
+
+
+def _draws(trainer, n):
+    """(noise, real samples) of n, always the same of one run."""
+    with random.fork([trainer.seed, 4]):
+        noise = trainer.recipe.latent(n)
+    return noise, trainer.dataset.batch(_chosen(trainer, n), scaled=trainer.recipe.pixels == "scaled")
+
+
+def _classes(images):
+    """The digits that LeNet sees in images in [-1, 1]."""
+    pixels = numpy.rint(numpy.clip(to_numpy(images), -1, 1) * 127.5 + 127.5).astype(numpy.uint8)
+    return to_numpy(lenet.embed(lenet.load_lenet(), pixels, progress=False)[1]).argmax(axis=1)
+
+
+def _with_slope(found, trainer, n):
+    """A Wasserstein estimate that is too large, with the critic's slope beside it."""
+    for i, finding in enumerate(found):
+        if finding.name == "wasserstein-too-large" and trainer:
+            noise, real = _draws(trainer, min(n, 64))
+            slope = networks.slope(trainer.critic, real, asarray(networks.made(trainer.generator, noise, True, trainer.recipe.batch_size)))
+            found[i] = dataclasses.replace(finding, sentence=f"{finding.sentence} (the mean norm of its gradient, which should be 1, is {slope:.3g})",
+                                           figures=finding.figures | {"slope": slope})  # fmt: skip
+    return found
+
+
+def _replayed(finding, trainer, settings):
+    """The loss that was no number, with the first layer that is to blame: the steps from the checkpoint to there are made again, if they are few."""
+    if finding.since is None or trainer.steps >= finding.since:
+        return finding
+    began = time.monotonic()
+    with numpy.errstate(all="ignore"):
+        while trainer.steps < finding.since and time.monotonic() - began < REPLAY_SECONDS:
+            trainer.set_rates(settings.get("steps") or finding.since)
+            if not numpy.isfinite(to_numpy(trainer.step())[:2]).all():
+                break
+    first = networks.not_finite(trainer.generator, trainer.critic, trainer.sample_noise, trainer.seen and trainer.seen[0])
+    if first is None:
+        return finding
+    return dataclasses.replace(finding, sentence=f"{finding.sentence}: {first.sentence}", figures=finding.figures | first.figures)
+
+
+def collapsed_since(folder, recipe):
+    """The step of the first of a run's pictures from which on the images in all of them are alike; None where pictures do not tell."""
+    pictures = pictures_in(folder)
+    if len(recipe.image_shape) != 3 or not (folder / "real.png").is_file() or len(pictures) < 2:
+        return None
+    try:
+        usual = _apart(folder / "real.png", *(recipe.real_grid or recipe.grid), recipe)
+        since = None
+        for path in reversed(pictures[-PICTURES:]):
+            if _apart(path, *recipe.grid, recipe) >= history.ALIKE * usual:
+                break
+            since = step_of(path)
+        return since
+    except (NanoganError, OSError, ValueError):  # a picture that cannot be read tells nothing
+        return None
+
+
+def _apart(path, rows, columns, recipe):
+    """The mean distance between the images of a saved grid."""
+    picture = numpy.asarray(viz.files.read_picture(path), numpy.float64)
+    boxes = viz.images.cell_boxes(rows, columns, recipe.image_shape, size=recipe.picture)
+    return networks.spread(numpy.stack([picture[top:bottom, left:right] for left, top, right, bottom in boxes]))
+
+
+def ordered(found):
+    """One finding of each name, in the order of NAMES; that which knows since when, where there are two."""
+    best = {}
+    for finding in found:
+        if finding.name not in best or best[finding.name].since is None:
+            best[finding.name] = finding
+    return [best[name] for name in NAMES if name in best]
+
+
+def plain(report):
+    """The report as JSON holds it: what is not finite is None."""
+    found = [dataclasses.asdict(finding) for finding in report["findings"]]
+    return report | {"healthy": not found, "findings": _finite(found)}
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,82 @@
+"""Record the histories that the thresholds of the diagnosis are held to: real runs of the trainer, as CSV files beside this one.
+
+    python tests/gan/histories/record.py                # which there are, and what each is
+    python tests/gan/histories/record.py gaussian2d-0   # this one anew
+    NANOGAN_DATA=... python tests/gan/histories/record.py mlp-mnist dcgan-mnist
+
+The columns are those of ``diagnosis.watch``, a row every log interval.  Rates differ from machine to machine in the last digits, so
+a run that is made again need not give the same file, but the same findings.  ``mlp-mnist.csv`` has no distances after step 10,000.
+"""
+
+import pathlib
+import sys
+
+import numpy
+
+from nanogan import data
+from nanogan.gan import recipes
+from nanogan.gan.diagnosis import watch
+from nanogan.gan.trainer import Trainer
+
+HERE = pathlib.Path(__file__).parent
+# name: (recipe, options, data (None: the recipe's), steps, seed, what is to be found in it)
+RUNS = {
+    "quickstart": ("quickstart", {"log_every": 50}, None, 3600, 0, []),
+    "mlp-mnist": ("mlp-mnist", {"log_every": 200}, None, 30_001, 0, []),
+    "dcgan-mnist": ("dcgan-mnist", {"lr": "2e-4", "beta1": 0.5, "log_every": 10}, None, 500, 0, []),
+    "wgan-gp-paper": ("wgan-gp-paper", {"log_every": 2}, None, 60, 0, []),
+    "gaussian2d-0": ("gaussian2d", {}, None, 2500, 0, []),
+    "gaussian2d-1": ("gaussian2d", {}, None, 2500, 1, []),
+    "gaussian2d-2": ("gaussian2d", {}, None, 2500, 2, []),
+    "ring2d": ("ring2d", {"log_every": 50}, None, 3000, 0, []),
+    "critic-won": ("quickstart", {"lr": "1e-5,5e-3", "log_every": 20}, None, 300, 0, ["critic-won"]),
+    "loss-frozen": ("mlp-mnist", {"lr": "2e-5,2e-3", "log_every": 20}, "glyphs", 240, 0, ["loss-frozen", "critic-won"]),
+    "sigmoid-twice": ("quickstart", {"objective": "double-sigmoid", "lr": "1e-5,5e-3", "log_every": 20}, None, 300, 0, ["loss-frozen", "critic-won"]),
+    "generator-collapsed": ("ring2d", {"lr": "1e-1", "log_every": 20}, None, 600, 0, ["generator-collapsed"]),
+    "wasserstein-too-large": ("wgan-gp-mnist", {"log_every": 2}, None, 60, 0, ["wasserstein-too-large"]),
+}
+
+
+class Nowhere:
+    """A run that keeps nothing."""
+
+    folder = "nowhere"
+
+    def nothing(self, *_, **__):
+        return False
+
+    add_row = add_text_logs = save_samples = save_checkpoint = drop_picture = keep_due = checkpoint_due = nothing
+
+
+def record(name, scale=1.0):
+    """The trainer of that run, after it."""
+    recipe, options, dataset, steps, seed, _ = RUNS[name]
+    recipe = recipes.get(recipe, **options)
+    trainer = Trainer(recipe, data.load(dataset or recipe.data, seed=seed), seed)
+    watch.KEPT = 10**9
+    trainer.train(round(steps * scale), Nowhere(), progress=sys.stderr.isatty())
+    return trainer
+
+
+def save(path, rows):
+    lines = [",".join(watch.COLUMNS), *(",".join("" if numpy.isnan(x) else f"{x:.4g}" if i else str(x) for i, x in enumerate(row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def load(name):
+    """{column: float64 array} of a recorded history."""
+    head, *lines = (HERE / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+    rows = numpy.array([[float(cell or "nan") for cell in line.split(",")] for line in lines])
+    return dict(zip(head.split(","), rows.T, strict=True))
+
+
+if __name__ == "__main__":
+    for name, (recipe, options, dataset, steps, seed, found) in RUNS.items():
+        if name in sys.argv[1:]:
+            save(HERE / f"{name}.csv", record(name).watch.rows)
+        elif not sys.argv[1:]:
+            settings = " ".join(f"--set {key}={value}" for key, value in options.items())
+            data_set = f" --data {dataset}" if dataset else ""
+            print(
+                f"{name}: python -m nanogan.train --recipe {recipe} {settings}{data_set} --steps {steps} --seed {seed}   {', '.join(found) or 'healthy'}"
+            )

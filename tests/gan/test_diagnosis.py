@@ -1,0 +1,342 @@
+"""The diagnosis: thresholds on recorded histories, healthy and sick; and every sickness, provoked by a run of seconds, found by its name."""
+
+import dataclasses
+import functools
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+import nanogan as ng
+from nanogan import data, nn, ops, to_numpy
+from nanogan.autograd import grad
+from nanogan.backend import NanoganError, random
+from nanogan.gan import networks as architectures
+from nanogan.gan import recipes, steps
+from nanogan.gan.diagnosis import examine, history, lattice, networks, watch
+from nanogan.gan.diagnosis.finding import NAMES, Finding
+from nanogan.gan.trainer import Trainer
+
+sys.path.append(str(pathlib.Path(__file__).parent / "histories"))
+from record import RUNS, Nowhere, load
+
+
+@functools.cache
+def glyphs():
+    return data.load("glyphs", n=300)
+
+
+@functools.cache
+def ring():
+    return data.load("ring2d")
+
+
+def trainer(name, dataset=None, fields=None, seed=0, **options):
+    recipe = dataclasses.replace(recipes.get(name, **options), **fields or {})
+    return Trainer(recipe, dataset or (glyphs() if len(recipe.image_shape) == 3 else data.load(recipe.data)), seed)
+
+
+def trained(steps, *arguments, **options):
+    t = trainer(*arguments, **options)
+    t.train(steps, Nowhere(), progress=False)
+    return t
+
+
+def names(found):
+    return [finding.name for finding in found]
+
+
+def found_in(t, n=128):
+    return names(examine.examine(t, n)[0])
+
+
+def said(capsys):
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("nanogan: note: ")]
+
+
+# --- Recorded histories ----------------------------------------------------------------------------------------------
+
+
+def findings_on_the_way(name):
+    """{name: Finding} of all that is found in a history as it grows, as while training."""
+    rows, recipe = load(name), recipes.get(RUNS[name][0], **RUNS[name][1])
+    found = {}
+    for end in range(1, len(rows["step"]) + 1):
+        part = {key: column[:end] for key, column in rows.items()}
+        diameter = np.nanmax([0.0, *part["diameter"]])
+        found = {finding.name: finding for finding in history.from_history(part, recipe.critic_gives, diameter)} | found
+    return found
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_recorded_histories(name):
+    """Every sick one is recognised, and no healthy one is, at whatever step one looks."""
+    found = findings_on_the_way(name)
+    assert sorted(found) == sorted(RUNS[name][-1])
+    for finding in found.values():
+        assert 0 < finding.since <= load(name)["step"][-1] and "\n" not in str(finding)
+
+
+def test_healthy_histories_are_of_every_kind():
+    healthy = [name for name, run in RUNS.items() if not run[-1]]
+    assert {"quickstart", "mlp-mnist", "dcgan-mnist", "wgan-gp-paper", "gaussian2d-0"} <= set(healthy)
+    rows = load("mlp-mnist")
+    last = rows["step"] > 27_000
+    assert rows["step"][-1] == 30_000
+    assert rows["d_loss"][last].mean() == pytest.approx(0.62, abs=0.02) and rows["g_loss"][last].mean() == pytest.approx(1.05, abs=0.06)
+    assert (rows["d_acc_real"] + rows["d_acc_fake"])[last].mean() / 2 == pytest.approx(0.65, abs=0.02)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_margins(name):
+    """Healthy histories stay silent, and sick ones are found, with thresholds moved towards them by a tenth or more."""
+    moved = {"healthy": {"SURE": 0.9, "REJECTED": 0.1, "FROZEN_WITHIN": 0.05, "TWICE_WITHIN": 0.02, "WON_ROWS": 4, "ALIKE": 0.26},
+             "sick": {"SURE": 0.985, "REJECTED": 0.015, "FROZEN_WITHIN": 0.009, "TWICE_WITHIN": 0.001, "ALIKE": 0.1}}  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in moved["sick" if RUNS[name][-1] else "healthy"].items():
+            patch.setattr(history, key, value)
+        assert sorted(findings_on_the_way(name)) == sorted(RUNS[name][-1])
+
+
+def test_what_lasts():
+    steps, sick = np.array([10, 20, 30, 40]), np.array([True, False, True, True])
+    assert history.lasting(sick, steps, 2) == 30 and history.lasting(sick, steps, 3) is None
+    assert history.lasting(sick, steps, 2, over=20) == 30 and history.lasting(sick, steps, 2, over=21) is None
+    assert history.lasting(~sick, steps, 1) is None and history.lasting(sick | True, steps, 4, over=40) == 10
+
+
+def table(rows, **columns):
+    empty = {name: np.full(rows, np.nan) for name in watch.COLUMNS}
+    return empty | {"step": 50.0 * np.arange(1, rows + 1), "g_grad_norm": np.ones(rows), "d_grad_norm": np.ones(rows)} | columns
+
+
+def test_what_a_recipe_does_not_measure_is_no_finding():
+    assert history.from_history(table(30, d_loss=np.zeros(30), g_loss=np.zeros(30))) == []
+
+
+def test_a_critic_that_has_won_and_lost_again_is_healthy():
+    right, rejected = np.ones(20), np.zeros(20)
+    columns = {"d_loss": np.zeros(20), "g_loss": np.ones(20), "d_acc_real": right, "d_acc_fake": right, "d_fake": rejected}
+    assert history.critic_has_won(table(20, **columns)).since == 50
+    later = np.where(np.arange(20) < 18, 1.0, 0.7)
+    assert history.critic_has_won(table(20, **columns | {"d_acc_real": later})) is None
+
+
+@pytest.mark.parametrize("loss, letter, seen", [(16.118, "g", True), (15.942, "g", True), (13.816, "g", True), (8.06, "d", True), (15.0, "g", False)])
+def test_clip_values(loss, letter, seen):
+    columns = {"d_loss": np.ones(10), "g_loss": np.ones(10)} | {f"{letter}_loss": np.full(10, loss), f"{letter}_grad_norm": np.zeros(10)}
+    assert bool(history.loss_frozen(table(10, **columns))) == seen
+    assert not history.loss_frozen(table(10, **columns | {f"{letter}_grad_norm": np.ones(10)}))  # a loss that passes by
+
+
+def test_a_loss_that_is_no_number():
+    found = history.from_history(table(3, d_loss=np.array([1, np.nan, np.nan]), g_loss=np.array([1, 1, np.inf])))
+    assert names(found) == ["not-finite"] and found[0].since == 100
+
+
+# --- Provoked --------------------------------------------------------------------------------------------------------
+
+
+def test_the_critic_has_won(capsys):
+    t = trained(140, "quickstart", lr="1e-5,5e-3", log_every=20, batch_size=8)
+    (line,) = said(capsys)
+    assert "the critic has won" in line and "--lr" in line
+    assert "critic-won" in t.watch.names
+
+
+def test_a_loss_at_its_clip_value(capsys):
+    t = trainer("mlp-mnist", log_every=10, batch_size=8)
+    t.critic.dense_3.bias.data[...] = -60  # a sigmoid that says 0, whatever it sees
+    t.train(60, Nowhere(), progress=False)
+    (line,) = said(capsys)
+    assert "the generator's loss is frozen at 16.12, the clip value -log(1e-7) = 16.12" in line and line.count("since step 10") == 1
+
+
+def test_points_that_collapse_and_units_that_die(capsys):
+    t = trained(300, "ring2d", lr="1e-1", log_every=20, dataset=ring())
+    assert [line for line in said(capsys) if "the generator has collapsed" in line]
+    found = examine.examine(t, 128)[0]
+    assert {"generator-collapsed", "dead-units"} <= set(names(found))
+    dead = found[names(found).index("dead-units")]
+    assert dead.figures["dead"] > 64 and dead.figures["network"] == "generator"
+    assert found_in(trained(300, "ring2d", log_every=20, dataset=ring())) == []
+
+
+def test_images_that_collapse_name_their_class():
+    def two_layers():
+        return nn.Sequential(nn.Dense(32, 64), nn.ReLU(), nn.Dense(64, 784), nn.Tanh(), nn.Reshape(28, 28, 1))
+
+    t = trained(60, "quickstart", fields={"networks": (two_layers, architectures.quick_critic)}, lr="0.2,1e-4", batch_size=8)
+    found = {finding.name: finding for finding in examine.examine(t, 128)[0]}
+    figures = found["generator-collapsed"].figures
+    assert figures["class"] in range(10) and figures["share"] > 0.6 > 0.3 > figures["real_share"]
+    assert f"look like class {figures['class']}" in str(found["generator-collapsed"])
+
+
+def test_pixels_out_of_reach():
+    sprites = data.load("sprites", n=40)
+    assert "ranges-differ" in names([networks.ranges_differ(*_ends(trainer("dcgan-fifa", sprites, batch_size=4)))])
+    assert networks.ranges_differ(*_ends(trainer("dcgan-fifa", sprites, batch_size=4, pixels="scaled"))) is None
+
+
+def _ends(t):
+    return t.generator, t.recipe.latent(4), t.dataset.batch(slice(0, 40), scaled=t.recipe.pixels == "scaled")
+
+
+@pytest.mark.parametrize("last, seen", [(nn.Sigmoid, True), (nn.ReLU, True), (nn.Tanh, False), (nn.Flatten, False)])
+def test_the_range_of_the_last_layer(last, seen, capsys):
+    def ends_so():
+        return nn.Sequential(nn.Dense(32, 784), last(), nn.Reshape(28, 28, 1))
+
+    trained(1, "quickstart", fields={"networks": (ends_so, architectures.quick_critic)}, batch_size=8)
+    assert bool([line for line in said(capsys) if "tells them apart by that alone" in line.replace("the critic ", "")]) == seen
+
+
+def test_statistics_that_lag_and_the_lattice_of_strides():
+    t = trained(16, "dcgan-mnist", lr="2e-4", beta1=0.5, batch_size=32)
+    assert found_in(t) == ["batch-norm-lag", "checkerboard"]
+    noise, real = examine._draws(t, 128)
+    lag = networks.batch_norm_lag(t.generator, noise, real).figures["lag"]
+    for _, part in t.generator.modules():
+        part.momentum = 0.3
+    with ng.no_grad():
+        for _ in range(8):  # nothing but the statistics moves on
+            t.generator(t.recipe.latent(128))
+    assert networks.batch_norm_lag(t.generator, noise, real) is None and lag > networks.LAG
+
+
+def small_critic(batch_norm):
+    def make():
+        norms = [[nn.BatchNorm(n, 0.99)] if batch_norm else [] for n in (16, 32)]
+        return nn.Sequential(nn.Conv2D(1, 16, 4, 2), *norms[0], nn.LeakyReLU(0.2), nn.Conv2D(16, 32, 4, 2), *norms[1], nn.LeakyReLU(0.2), nn.Flatten(),
+                             nn.Dense(7 * 7 * 32, 1))  # fmt: skip
+
+    return make
+
+
+@pytest.mark.parametrize("gp_mode, batch_norm, seen", [("inference", True, True), ("train", False, False)])
+def test_a_penalty_that_does_not_act(gp_mode, batch_norm, seen, capsys):
+    fields = {"networks": (architectures.quick_generator, small_critic(batch_norm)), "latent_shape": (32,)}
+    trained(130, "wgan-gp-mnist", fields=fields, gp_mode=gp_mode, batch_size=16, lr="2e-4,7e-4", log_every=10, shuffle_buffer=0)
+    assert bool([line for line in said(capsys) if "Wasserstein estimate" in line]) == seen
+
+
+def test_weights_that_are_no_numbers_are_named():
+    with pytest.raises(FloatingPointError, match="layer dense_1 is the first to make values that are not finite"):
+        trained(50, "mlp-mnist", lr="1e20", log_every=1, batch_size=8)
+    t = trainer("mlp-mnist", batch_size=8)
+    t.critic.dense_2.weight.data[3, 4] = np.nan
+    (finding,) = examine.examine(t, 64)[0]
+    assert finding.figures == {"network": "critic", "layer": "dense_2", "weights": ["weight"]}
+
+
+def test_the_first_layer_of_several():
+    net = nn.Sequential(nn.Dense(3, 4), nn.BatchNorm(4), nn.ReLU(), nn.Dense(4, 2))
+    net.dense_1.weight.data[...] = 1e30
+    net.dense_1.bias.data[...] = 1e30
+    net.batchnorm_1.gamma.data[...] = 1e30
+    found = networks.not_finite(net, net, np.ones((2, 3), np.float32))
+    assert found.figures["layer"] == "batchnorm_1" and found.figures["weights"] == []
+
+
+def leaves_alone(generator, critic, g_opt, d_opt, real, z):
+    return steps.dcgan_step(generator, critic, g_opt, d_opt, real, z)
+
+
+def trains_both(generator, critic, g_opt, d_opt, real, z):
+    """The generator's loss moves the critic, too: nobody held it still."""
+    losses = steps.dcgan_step(generator, critic, g_opt, d_opt, real, z)
+    for p, g in zip(critic.parameters(), grad(ops.sigmoid_bce(critic(generator(z)), 1), critic.parameters()), strict=True):
+        p.data -= 1e-3 * g.data
+    return losses
+
+
+def mistakes_the_gradient(generator, critic, g_opt, d_opt, real, z):
+    """Every gradient of the generator's loss goes to the optimiser that has the weight."""
+    d_loss, _ = steps.dcgan_step(generator, critic, g_opt, d_opt, real, z)
+    g_loss = ops.sigmoid_bce(critic(generator(z)), 1)
+    d_opt.step(grad(g_loss, critic.parameters()))
+    return d_loss, g_loss
+
+
+@pytest.mark.parametrize("step, seen", [(leaves_alone, False), (trains_both, True), (mistakes_the_gradient, True)])
+def test_a_step_that_changes_the_critic(step, seen, capsys):
+    t = trained(2, "quickstart", fields={"step": step}, batch_size=4)
+    assert bool([line for line in said(capsys) if "the generator's step changes the critic" in line]) == seen
+    assert ("critic-changed" in found_in(t, 64)) == seen
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.names() if name not in ("dcgan-fifa",)])
+def test_no_step_of_a_recipe_changes_the_critic(name):
+    t = trainer(name, data.load("sprites", n=8) if "pokemon" in name else None, batch_size=2, **{"n_critic": 2} if name == "wgan-gp-paper" else {})
+    real = t.dataset.batch(slice(0, 2))
+    assert (
+        networks.critic_changed(t.recipe.step, t.generator, t.critic, t.g_opt, t.d_opt, watch.one_step(t.recipe, real), t.recipe.step_options) is None
+    )
+
+
+def test_a_momentum_given_as_eps(capsys):
+    def mistaken():
+        return nn.Sequential(nn.Dense(32, 64), nn.BatchNorm(64, eps=0.8), nn.LeakyReLU(), nn.Dense(64, 784), nn.Tanh(), nn.Reshape(28, 28, 1))
+
+    trained(1, "quickstart", fields={"networks": (mistaken, architectures.quick_critic)}, batch_size=8)
+    (line,) = said(capsys)
+    assert "eps is 0.8" in line
+
+
+@pytest.mark.parametrize("period, seen", [(2, True), (4, True), (0, False)])
+def test_a_lattice_drawn_by_hand(period, seen):
+    real = glyphs().batch(slice(0, 64))
+    made = real.copy()
+    if period:
+        made += 0.3 * np.cos(2 * np.pi * np.arange(28) / period).astype(np.float32)[:, None]  # (28, 1) along the width
+    found = lattice.checkerboard(made, real, [2, 4])
+    assert (found.figures["period"] if found else 0) == period and bool(found) == seen
+
+
+# --- Looking ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.every_backend
+def test_looking_changes_nothing():
+    t = trainer("quickstart", batch_size=4)
+    t.step()
+    parts = t.generator, t.critic, t.g_opt, t.d_opt
+
+    def everything():
+        return [array.copy() for part in parts for array in part.state_dict().values()], random.stream().bit_generator.state
+
+    before = everything()
+    examine.examine(t, 32)
+    watch.started(t.watch, t)
+    after = everything()
+    assert all(np.array_equal(a, b) for a, b in zip(before[0], after[0], strict=True)) and before[1] == after[1]
+    assert all(part.training for net in parts[:2] for _, part in net.modules())
+    assert not any("forward" in vars(part) for net in parts[:2] for _, part in net.modules())
+
+
+def test_a_finding_is_told_once(capsys):
+    watcher = watch.Watch(recipes.get("quickstart"))
+    finding = Finding("dead-units", "all are dead", "lower --lr", since=1200)
+    assert watcher.new([finding, None]) == [finding] and watcher.new([finding]) == []
+    watch.tell([finding])
+    assert capsys.readouterr().err == "nanogan: note: all are dead, since step 1,200; lower --lr\n"
+
+
+def test_findings_have_names_and_an_order():
+    some = [Finding(name, "a", "b") for name in reversed(NAMES)] + [Finding("not-finite", "a", "b", since=3)]
+    assert names(examine.ordered(some)) == list(NAMES) and examine.ordered(some)[0].since == 3
+
+
+def test_no_run_is_no_diagnosis(tmp_path):
+    with pytest.raises(NanoganError, match="is no folder"):
+        examine.of_run(tmp_path / "none")
+    with pytest.raises(NanoganError, match="there is no file"):
+        examine.of_run(tmp_path)
+
+
+def test_spread_is_a_mean_distance():
+    x = np.array([[0.0, 0], [3, 4], [0, 0]], np.float32)
+    assert networks.spread(x) == pytest.approx(10 / 3) and networks.spread(x[:1]) == 0
+    assert to_numpy(networks.distances(x, x[:1])).tolist() == [[0], [5], [0]]

@@ -1,0 +1,153 @@
+"""``python -m nanogan.diagnose``: what it says of a run's folder, in words and as JSON; and what training says by itself."""
+
+import json
+import re
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+from commands import ROOT, call, environment, process, said, tree
+
+from nanogan import diagnose, train
+from nanogan.gan import checkpoint
+from nanogan.gan.diagnosis import examine
+from nanogan.gan.diagnosis.finding import NAMES
+from nanogan.gan.run import COLUMNS
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folders by name: one healthy, one in which the generator collapsed, one in which the critic has won."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, arguments in {
+        "healthy": ["--recipe", "gaussian2d", "--steps", 1000],
+        "collapsed": ["--recipe", "ring2d", "--lr", "1e-1", "--steps", 300, "--set", "log_every=20"],
+        "won": ["--recipe", "quickstart", "--lr", "1e-5,5e-3", "--steps", 140, "--batch-size", 8, "--set", "log_every=20", "--set", "grid=2x4"],
+    }.items():
+        assert call(train, *arguments, "--out", folder / name) == 0
+    return folder
+
+
+def test_a_healthy_run(runs, capsys):
+    before = tree(runs / "healthy")
+    assert call(diagnose, runs / "healthy") == 0
+    out = capsys.readouterr()
+    assert out.out == f"{runs / 'healthy'} (gaussian2d, 1,000 steps): healthy: nothing found\n" and out.err == ""
+    assert tree(runs / "healthy") == before
+
+
+def test_a_sick_run(runs, capsys):
+    assert call(diagnose, runs / "collapsed") == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].endswith("(ring2d, 300 steps): 2 findings")
+    assert "1. generator-collapsed" in out and "2. dead-units" in out and "-> lower --lr" in out
+    assert max(map(len, out.splitlines()[1:])) <= 100
+
+
+def test_json(runs, capsys):
+    assert call(diagnose, runs / "won", "--json") == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert (found["recipe"], found["steps"], found["healthy"], found["left_out"]) == ("quickstart", 140, False, [])
+    won = found["findings"][0]
+    assert won.keys() == {"name", "sentence", "remedy", "figures", "since"}
+    assert won["name"] == "critic-won" and 0 < won["since"] <= 100 and won["figures"]["accuracy"] > 0.98
+
+
+def test_pictures_tell_when_it_collapsed(runs, tmp_path):
+    """The first picture is of many images, the later ones of one."""
+    from nanogan import viz
+    from nanogan.gan import recipes
+
+    shutil.copytree(runs / "won", tmp_path / "run")
+    recipe = recipes.get("quickstart", grid="2x4")
+    many = np.random.default_rng(0).uniform(-1, 1, (8, 28, 28, 1))
+    for step in (0, 70, 140):
+        viz.save_image_grid(tmp_path / "run" / "samples" / f"step_{step:06d}.png", many if step == 0 else many[:1].repeat(8, axis=0), 2, 4)
+    assert examine.collapsed_since(tmp_path / "run", recipe) == 70
+    (tmp_path / "run" / "real.png").unlink()
+    assert examine.collapsed_since(tmp_path / "run", recipe) is None
+
+
+def test_a_run_without_checkpoint_history_or_data(runs, tmp_path, capsys):
+    shutil.copytree(runs / "won", tmp_path / "run")
+    (tmp_path / "run" / "checkpoint.npz").unlink()
+    assert call(diagnose, tmp_path / "run") == 0
+    out = capsys.readouterr().out
+    assert "critic-won" in out and "left out: there is no checkpoint.npz" in out
+    (tmp_path / "run" / "history.csv").write_text(",".join(COLUMNS) + "\n")
+    assert call(diagnose, tmp_path / "run") == 0
+    assert "no row of history" in capsys.readouterr().out
+    config = json.loads((runs / "won" / "config.json").read_text())
+    shutil.copy(runs / "won" / "checkpoint.npz", tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config | {"data": str(tmp_path / "gone")}))
+    assert call(diagnose, tmp_path / "run") == 0
+    assert "the data are not there" in capsys.readouterr().out
+
+
+def test_weights_that_are_no_numbers(runs, tmp_path, capsys):
+    shutil.copytree(runs / "won", tmp_path / "run")
+    header, arrays = checkpoint.load(tmp_path / "run" / "checkpoint.npz")
+    arrays["generator/dense_2.weight"][5, 5] = np.inf
+    checkpoint.save(tmp_path / "run" / "checkpoint.npz", header, arrays)
+    assert call(diagnose, tmp_path / "run") == 0
+    assert "the generator's layer dense_2 is the first to make values that are not finite (its weight" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_loss_that_is_no_number_is_traced_to_a_layer(tmp_path, capsys):
+    """The checkpoint is from before that: the steps in between are made again."""
+    run = tmp_path / "run"
+    assert call(train, "--recipe", "ring2d", "--lr", "1e30", "--steps", 20, "--batch-size", 16, "--set", "log_every=2", "--out", run) == 1
+    before = tree(run)
+    capsys.readouterr()
+    assert call(diagnose, run, "--json") == 0
+    finding = json.loads(capsys.readouterr().out)["findings"][0]
+    assert finding["name"] == "not-finite" and finding["since"] <= 20 and finding["figures"]["layer"].startswith("dense_")
+    assert "is the first to make values that are not finite" in finding["sentence"] and tree(run) == before
+
+
+@pytest.mark.parametrize(
+    "arguments, status, message",
+    [
+        (["nowhere"], 2, "nowhere is no folder"),
+        ([""], 2, "RUN is empty"),
+        (["."], 2, "there is no file config.json"),
+        ([".", "--samples", "3"], 2, "--samples 3"),
+        ([], 2, "the following arguments are required: RUN"),
+        ([".", "--jsn"], 2, "did you mean --json?"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, status, message, here, capsys):
+    assert call(diagnose, *arguments) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nanogan: error: ") and message in line
+
+
+def test_training_says_it_once_and_diagnosing_again(tmp_path):
+    arguments = ["--recipe", "ring2d", "--lr", "1e-1", "--steps", 400, "--set", "log_every=20", "--out", tmp_path / "run"]
+    done = process("train", *arguments)
+    assert done.returncode == 0
+    (line,) = said(done.stderr)
+    assert line.startswith("nanogan: note: the generator has collapsed: ")
+    done = process("diagnose", tmp_path / "run")
+    assert (done.returncode, done.stderr) == (0, "") and "generator-collapsed" in done.stdout
+
+
+PAGE = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+SECTIONS = [(section.partition("\n")[0].strip(), re.findall(r"^python -m nanogan.train (.*)$", section, re.M)) for section in PAGE.split("\n## ")[1:]]
+
+
+def test_the_page_tells_of_every_finding():
+    assert {name for name, _ in SECTIONS} >= set(NAMES)
+    assert all(f"[`{name}`](#{name})" in PAGE for name in NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, line", [(name, line) for name, lines in SECTIONS for line in lines])
+def test_the_commands_on_the_page_provoke_what_they_stand_for(name, line, tmp_path, request):
+    needs_mnist = "--data" not in line and "-mnist" in line
+    folder = request.getfixturevalue("data_dir") if needs_mnist else "no-data"
+    done = process("train", *shlex.split(line), "--out", tmp_path / "run", env=environment(NANOGAN_DATA=str(folder)))
+    assert done.returncode == (1 if name == "not-finite" else 0), done.stderr
+    done = process("diagnose", tmp_path / "run", "--json", env=environment(NANOGAN_DATA=str(folder)))
+    assert name in [finding["name"] for finding in json.loads(done.stdout)["findings"]], done.stdout
