@@ -71,7 +71,7 @@ def critic_has_won(history):
     gradient = f", and the generator's gradient has fallen from {figures['g_grad_norm_most']:.3g} to {figures['g_grad_norm']:.3g}" if fallen else ""
     return Finding(
         "critic-won",
-        f"the critic has won: it is right on {figures['accuracy']:.1%} of samples or more in each of {figures['rows']} rows, D(G(z)) is "
+        f"the critic has won: it is right on {figures['accuracy']:.0%} of samples, at least, in each of {figures['rows']} rows, D(G(z)) is "
         f"{figures['d_fake']:.2g} and the generator's loss {figures['g_loss']:.3g}{gradient}",
         "lower the critic's rate (--lr G,C takes two), and look whether real and generated samples have one range",
         figures, since,
