@@ -96,6 +96,7 @@ def relevant():
 
 @pytest.mark.gradcheck
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize(("cls", "name"), BACKWARDS, ids=[f"{cls.__name__}.{name}" for cls, name in BACKWARDS])
 def test_every_mutant_is_noticed(cls, name, relevant):
     mutants = [key for key in relevant if key[:2] == (cls, name)]

@@ -13,7 +13,7 @@ import nanogan as ng
 from nanogan import sample, train, viz
 from nanogan.gan import checkpoint, recipes
 
-pytestmark = pytest.mark.every_backend
+pytestmark = [pytest.mark.every_backend, pytest.mark.slow_on_strict]
 
 
 @pytest.fixture(scope="module")

@@ -200,6 +200,7 @@ def test_the_examples_of_the_help_are_taken(here, untrained, monkeypatch, capsys
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize(("name", "steps"), [("mlp-mnist", 2), pytest.param("dcgan-mnist", 3, marks=pytest.mark.slow_on_strict)])
 def test_recipes_on_files_like_mnists(name, steps, digits, capsys):
     argv = ["--recipe", name, "--data-dir", digits, "--batch-size", 16, "--steps", steps, "--out", "run", "--backend", ng.backend_name()]
@@ -211,6 +212,7 @@ def test_recipes_on_files_like_mnists(name, steps, digits, capsys):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize(
     "argv", [["--recipe", "gaussian2d"], ["--data", "data/mnist", "--batch-size", 4, "--set", "decay=0"]], ids=["points", "images"]
 )

@@ -251,6 +251,7 @@ def test_the_tables_leave_no_recipe_out():
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_builds_what_it_says(name):
     recipe = recipes.get(name)
@@ -363,6 +364,7 @@ def test_biases_of_dense_layers(name, which, biases):
 
 @pytest.mark.slow_on_strict
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize("which", ["generator", "critic"])
 @pytest.mark.parametrize("name", ["mlp-mnist", "dcgan-mnist", "dcgan-k5-mnist", "wgan-gp-mnist", "wgan-gp-paper"])
 def test_first_weights_are_kerass(name, which):
@@ -390,6 +392,7 @@ def assert_normal(values, mean, std, label):
 
 @pytest.mark.slow_on_strict
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize("kind", ["weight", "bias"])
 def test_every_parameter_of_the_gaussian_pair_is_normal(kind):
     """N(0, .02**2), biases too."""
@@ -402,6 +405,7 @@ def test_every_parameter_of_the_gaussian_pair_is_normal(kind):
 
 @pytest.mark.slow_on_strict
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize(
     ("bn_init", "gamma", "beta"),
     [("normal", (0.0, 0.02), (0.0, 0.02)), ("ones", 1.0, 0.0), ("around-one", (1.0, 0.02), 0.0), (None, (0, 0.02), (0, 0.02))],
@@ -430,6 +434,7 @@ def test_first_weights_of_the_sprites(name, bn_init, gamma, beta):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_come_from_the_random_stream(name):
     def weights(seed):
@@ -444,6 +449,7 @@ def test_weights_come_from_the_random_stream(name):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize("name", NAMES)
 def test_the_distribution_of_noise(name):
     """N(0, 1); or, in text 004's, uniform on [-1, 1): mean square 1/3, mean fourth power 1/5."""
@@ -483,6 +489,7 @@ class Modes:
 
 @pytest.mark.slow_on_strict
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize(
     ("name", "options", "modes"),
     [
@@ -565,6 +572,7 @@ def test_the_losses_of_the_mlp(g_loss):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize("name", ["dcgan-pokemon", "dcgan-fifa"])
 @pytest.mark.parametrize("slope", [0, 0.5])
 def test_the_slope_of_the_critic(name, slope):

@@ -92,6 +92,7 @@ def test_columns():
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 def test_config_and_folder(tmp_path):
     settings = {"recipe": "x", "options": {"lr": (1e-3, 5e-4)}, "seed": 7, "data_dir": None, "settings": {"grid": (3, 7), "picture": None}}
     with Run.new(tmp_path / "a" / "b" / "run", settings) as run:
@@ -101,6 +102,7 @@ def test_config_and_folder(tmp_path):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 def test_what_a_run_holds(tmp_path):
     run = new(tmp_path / "run", trainer("quickstart", grid="2x3"), 4)
     assert names(run.folder) == [".lock", "checkpoint.npz", "config.json", "critic.npz", "generator.npz", "history.csv", "samples"]
@@ -225,6 +227,7 @@ def test_free_folder(tmp_path):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize(
     ("name", "options", "size", "mode"),
     [
@@ -406,6 +409,7 @@ def stopped_in_parts(folder, saved, steps):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 @pytest.mark.parametrize(
     ("name", "options", "steps", "saved"),
     [("gaussian2d", {"grid": "3x3"}, steps, saved) for steps, saved in ((5, 3), (6, 4), (4, 1), (5, 5))]
@@ -487,6 +491,7 @@ def test_text_logs_hold_the_losses_of_a_step_and_the_accuracy_of_both_halves(tmp
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_on_strict
 def test_a_run_that_is_done_stays_as_it_is(tmp_path):
     new(tmp_path / "run", trainer(), 5)
     before = rows(tmp_path / "run"), names(tmp_path / "run" / "samples"), (tmp_path / "run" / "generator.npz").read_bytes()
