@@ -17,7 +17,7 @@ import numpy
 
 from nanogan.backend import reference
 from nanogan.backend.arrays import xp
-from nanogan.backend.reference import windows_in
+from nanogan.backend.reference import samples, windows_in
 
 COLUMN_BYTES = 2**28  # of columns built at a time: few products, large ones, in a quarter of a GiB
 SUM_THREADS = 2**17  # over which a sum is spread: enough to keep any GPU busy
@@ -127,7 +127,7 @@ def conv2d(x, w, stride, pads):
     KH, KW, C, O = w.shape
     OH, OW = windows_in(x.shape[1:3], (KH, KW), stride, pads)
     w, y = w.reshape(KH * KW * C, O), xp.empty((len(x), OH, OW, O), dtype=x.dtype)
-    for some in _samples(len(x), OH * OW * len(w) * x.dtype.itemsize):
+    for some in samples(len(x), OH * OW * len(w) * x.dtype.itemsize, COLUMN_BYTES):
         xp.dot(im2col(x[some], (KH, KW), stride, pads), w, out=y[some].reshape(-1, O))  # (n*OH*OW, K) @ (K, O)
     return y
 
@@ -139,7 +139,7 @@ def conv2d_input_grad(g, w, size, stride, pads):
     N, OH, OW, O = g.shape
     KH, KW, C, O = w.shape
     w, x = w.reshape(KH * KW * C, O), xp.empty((N, *size, C), dtype=g.dtype)
-    for some in _samples(N, OH * OW * len(w) * g.dtype.itemsize):
+    for some in samples(N, OH * OW * len(w) * g.dtype.itemsize, COLUMN_BYTES):
         columns = xp.dot(g[some].reshape(-1, O), w.T)  # (n*OH*OW, O) @ (O, K)
         _move(COL2IM, columns, x[some].shape, (KH, KW), stride, pads, (OH, OW), x[some])
     return x
@@ -152,16 +152,10 @@ def conv2d_weight_grad(x, g, kernel, stride, pads):
     N, OH, OW, O = g.shape
     K = math.prod(kernel) * x.shape[3]
     w = None
-    for some in _samples(N, OH * OW * K * x.dtype.itemsize):
+    for some in samples(N, OH * OW * K * x.dtype.itemsize, COLUMN_BYTES):
         part = xp.dot(im2col(x[some], kernel, stride, pads).T, g[some].reshape(-1, O))  # (K, n*OH*OW) @ (n*OH*OW, O)
         w = part if w is None else xp.add(w, part, out=w)
     return xp.zeros((*kernel, x.shape[3], O), dtype=x.dtype) if w is None else w.reshape(*kernel, x.shape[3], O)
-
-
-def _samples(N, column_bytes):
-    """Slices of the batch whose columns fit in COLUMN_BYTES, at least one sample each."""
-    step = max(1, COLUMN_BYTES // max(1, column_bytes))
-    return [slice(start, start + step) for start in range(0, N, step)]
 
 
 # --- Sums over rows, and batch norm -------------------------------------------------------------------------------

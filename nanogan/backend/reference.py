@@ -52,7 +52,7 @@ def conv2d(x, w, stride, pads):
     KH, KW, C, O = w.shape
     OH, OW = windows_in((H, W), (KH, KW), stride, pads)
     y = xp.empty((N, OH, OW, O), dtype=x.dtype)
-    for some in _samples(N, OH * OW * KH * KW * C * x.dtype.itemsize):
+    for some in samples(N, OH * OW * KH * KW * C * x.dtype.itemsize, COLUMN_BYTES):
         columns = im2col(x[some], (KH, KW), stride, pads)
         y[some] = (columns @ w.reshape(KH * KW * C, O)).reshape(-1, OH, OW, O)  # (n*OH*OW, K) @ (K, O)
     return y
@@ -63,7 +63,7 @@ def conv2d_input_grad(g, w, size, stride, pads):
     N, OH, OW, O = g.shape
     KH, KW, C, O = w.shape
     x = xp.empty((N, *size, C), dtype=g.dtype)
-    for some in _samples(N, OH * OW * KH * KW * C * g.dtype.itemsize):
+    for some in samples(N, OH * OW * KH * KW * C * g.dtype.itemsize, COLUMN_BYTES):
         columns = g[some].reshape(-1, O) @ w.reshape(KH * KW * C, O).T  # (n*OH*OW, O) @ (O, K)
         x[some] = col2im(columns, x[some].shape, (KH, KW), stride, pads)
     return x
@@ -74,14 +74,14 @@ def conv2d_weight_grad(x, g, kernel, stride, pads):
     N, OH, OW, O = g.shape
     (KH, KW), C = kernel, x.shape[3]
     w = xp.zeros((KH * KW * C, O), dtype=x.dtype)
-    for some in _samples(N, OH * OW * KH * KW * C * x.dtype.itemsize):
+    for some in samples(N, OH * OW * KH * KW * C * x.dtype.itemsize, COLUMN_BYTES):
         w += im2col(x[some], kernel, stride, pads).T @ g[some].reshape(-1, O)  # (K, n*OH*OW) @ (n*OH*OW, O)
     return w.reshape(KH, KW, C, O)  # from (K, O)
 
 
-def _samples(N, column_bytes):
-    """Slices of the batch whose columns fit in COLUMN_BYTES, at least one sample each."""
-    step = max(1, COLUMN_BYTES // max(1, column_bytes))
+def samples(N, column_bytes, most):
+    """Slices of the batch whose columns fit in ``most`` bytes, at least one sample each."""
+    step = max(1, most // max(1, column_bytes))
     return [slice(start, start + step) for start in range(0, N, step)]
 
 

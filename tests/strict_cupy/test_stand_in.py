@@ -13,19 +13,7 @@ import nanogan as ng
 import strict_cupy
 from strict_cupy import cupy as cp
 from strict_cupy import cupyx
-
-HOST = np.arange(6, dtype=np.float32).reshape(2, 3)
-
-
-@pytest.fixture
-def a():
-    return cp.asarray(HOST)
-
-
-def same(device, host):
-    """Whether a device array has this dtype, this shape and these entries."""
-    return type(device) is cp.ndarray and device.dtype == host.dtype and device.shape == host.shape and np.array_equal(device.get(), host, True)
-
+from strict_cupy.example import HOST, same
 
 # ---- installed
 
