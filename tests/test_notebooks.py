@@ -1,7 +1,10 @@
 """The notebooks run from a clean kernel, and what is stored in them is what a reader should see.
 
-pytest -m notebook tests/test_notebooks.py     # run every notebook
-python tests/test_notebooks.py                 # run every notebook and store its outputs
+pytest -m notebook tests/test_notebooks.py        # run every notebook in quick mode, with the solutions and without
+NANOGAN_QUICK=0 pytest -m notebook ...            # at their full length
+python tests/test_notebooks.py [NAME.ipynb ...]   # run them at full length, store their outputs, and write solutions/
+
+What is stored in notebooks/ are the learner's cells, with the outputs that the solutions give.
 """
 
 import os
@@ -12,6 +15,9 @@ import tempfile
 
 import pytest
 
+from nanogan.course import exercises
+from nanogan.course.notebooks import filled, solved, source, stub
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MINUTES = 10
@@ -20,29 +26,50 @@ LARGEST = 400_000  # bytes, figures included: a page of the repository that stil
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def execute(path):
-    """The notebook at ``path``, run in a fresh kernel, in an empty folder that is removed afterwards."""
-    import matplotlib.font_manager  # noqa: F401  where no font was ever listed this does it, and says so here rather than in the notebook
-    import nbclient
+def read(path):
+    nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebooks: pip install nbformat")
+    return nbformat.read(path, as_version=4)
+
+
+def with_cells(notebook, what):
+    """The notebook with what(exercise) in the cells of exercises: source or stub."""
     import nbformat
 
-    notebook = nbformat.read(path, as_version=4)
+    return nbformat.from_dict(filled(notebook, what))
+
+
+def execute(notebook, quick=False, allow_errors=False):
+    """The notebook, run in a fresh kernel, in an empty folder that is removed afterwards."""
+    import matplotlib.font_manager  # noqa: F401  where no font was ever listed this does it, and says so here rather than in the notebook
+    import nbclient
+
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "module://matplotlib_inline.backend_inline", "NANOGAN_QUICK": str(int(quick)),
+        "NANOGAN_STATIC": "1", "NANOGAN_PROGRESS": "progress.json",
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         client = nbclient.NotebookClient(
-            notebook, timeout=60 * MINUTES, kernel_name="python3", record_timing=False, resources={"metadata": {"path": folder}}
+            notebook,
+            timeout=60 * MINUTES,
+            kernel_name="python3",
+            record_timing=False,
+            allow_errors=allow_errors,
+            resources={"metadata": {"path": folder}},
         )
         return client.execute(env=environment)
 
 
 def store(path):
-    """Run the notebook and write it back with its outputs."""
+    """Run the notebook with its solutions, and write it back with the learner's cells and the outputs; write the solved one beside it, without any."""
     import nbformat
 
-    notebook = execute(path)
-    notebook.metadata.language_info = {"name": "python"}  # the rest of it changes with every Python
-    nbformat.write(notebook, path)
+    fresh = execute(with_cells(read(path), source))
+    fresh = with_cells(fresh, stub)
+    fresh.metadata.language_info = {"name": "python"}  # the rest of it changes with every Python
+    nbformat.write(fresh, path)
+    (path.parent / "solutions").mkdir(exist_ok=True)
+    nbformat.write(nbformat.from_dict(solved(fresh)), path.parent / "solutions" / path.name)
 
 
 def outputs(notebook):
@@ -62,27 +89,47 @@ def complaints(notebook):
             if out.output_type == "error" or out.get("name") == "stderr" or re.search(r"Warning\b", text(out))]  # fmt: skip
 
 
+def quick_mode():
+    return os.environ.get("NANOGAN_QUICK", "") != "0"
+
+
 @pytest.mark.notebook
 @pytest.mark.filterwarnings("default")  # of the tools that run it; a warning inside the notebook is an output, and fails
 @every_notebook
-def test_runs_from_a_clean_kernel(path):
+def test_solved_it_runs_from_a_clean_kernel(path):
     pytest.importorskip("nbclient", reason="nbclient runs the notebooks: pip install nbclient ipykernel")
-    import nbformat
-
-    stored, fresh = nbformat.read(path, as_version=4), execute(path)
+    stored = read(path)
+    fresh = execute(with_cells(stored, source), quick_mode())
     assert complaints(fresh) == []
     for i, (old, new) in enumerate(zip(stored.cells, fresh.cells, strict=True)):
         if "source" in old.metadata.get("tags", []):  # an excerpt of the engine's own source, which must not grow old
             assert [text(out) for out in old.outputs] == [text(out) for out in new.outputs], (
                 f"cell {i} shows source that has changed since: run python tests/test_notebooks.py {path.name}"
             )
+        if "check" in old.metadata.get("tags", []):
+            assert next(text(out) for out in new.outputs).partition(":")[2].startswith(" right, in"), f"cell {i}"
+
+
+@pytest.mark.notebook
+@pytest.mark.filterwarnings("default")
+@every_notebook
+def test_unsolved_it_fails_at_its_checks_and_nowhere_else(path):
+    pytest.importorskip("nbclient", reason="nbclient runs the notebooks: pip install nbclient ipykernel")
+    fresh = execute(read(path), quick=True, allow_errors=True)
+    failed = {i: out for i, out in outputs(fresh) if out.output_type == "error"}
+    checks = [i for i, cell in enumerate(fresh.cells) if "check" in cell.metadata.get("tags", [])]
+    assert {i: text(out) for i, out in failed.items() if i not in checks} == {}
+    assert sorted(failed) == checks
+    assert {out.ename for out in failed.values()} <= {"CheckFailed"}
+    assert all("nothing is written yet" in text(out) and "Traceback" not in text(out) for out in failed.values())
 
 
 @every_notebook
 def test_what_is_stored(path):
-    nbformat = pytest.importorskip("nbformat", reason="nbformat reads the notebooks: pip install nbformat")
+    import nbformat
+
     assert path.stat().st_size <= LARGEST
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
@@ -91,6 +138,22 @@ def test_what_is_stored(path):
     folders = re.compile(r"(?<![\w/:.])/(home|Users|tmp|work|root|usr|opt|var|private|mnt)/|\b[A-Z]:\\\\?Users")
     told = [(i, text(out)) for i, out in outputs(notebook)] + [(i, cell.source) for i, cell in enumerate(notebook.cells)]
     assert [i for i, words in told if folders.search(words)] == [], "cells with a path of the machine that ran them"
+
+
+@every_notebook
+def test_exercises_are_those_of_the_course(path):
+    """The learner's cells and the teacher's notebook are made of the solutions: python tests/test_notebooks.py makes them anew."""
+    notebook = read(path)
+    number = path.name.partition("_")[0]
+    assert re.search(rf"^# {int(number)} · {re.escape(exercises.TITLES[number])}$", notebook.cells[0].source, re.MULTILINE)
+    assert filled(notebook, stub) == notebook, "a learner's cell is not what the exercise says"
+    named = [cell.metadata["exercise"] for cell in notebook.cells if "exercise" in cell.metadata]
+    assert named == [exercise.name for exercise in exercises.of_notebook(number)], "the exercises, in the order of the notebook"
+    checks = [cell.source for cell in notebook.cells if "check" in cell.metadata.get("tags", [])]
+    assert checks == [f'check("{name}", {exercises.get(name).solution.__name__})' for name in named]
+    teachers = path.parent / "solutions" / path.name
+    assert teachers.is_file(), "solutions/ lacks it"
+    assert read(teachers) == solved(notebook)
 
 
 if __name__ == "__main__":
