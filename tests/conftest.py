@@ -36,9 +36,10 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """On the stand-in, what is marked slow_on_strict is slow."""
+    """What is marked slow_on_strict is slow on the stand-in, what is marked slow_if_lowered with lowered thresholds."""
     for item in items:
-        if item.get_closest_marker("slow_on_strict") and item.get_closest_marker("strict_cupy"):
+        lowered = hasattr(item, "callspec") and item.callspec.params.get("any_size") == "lowered"
+        if (item.get_closest_marker("slow_on_strict") and item.get_closest_marker("strict_cupy")) or (item.get_closest_marker("slow_if_lowered") and lowered):
             item.add_marker(pytest.mark.slow)
 
 

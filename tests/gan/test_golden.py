@@ -130,6 +130,7 @@ def test_three_steps_in_float64(text, monkeypatch):
 
 
 @pytest.mark.every_backend
+@pytest.mark.slow_if_lowered
 @each_text
 def test_three_steps_in_float32(text, any_size, monkeypatch):
     """Every loss to 1e-3, of the framework's in float32 and in float64.

@@ -46,7 +46,7 @@ SMALL = {  # recipe, data, options that make it small
 }
 
 
-LIGHT = {"quickstart", "gaussian2d", "mlp-mnist", "ring2d", "grid2d"}
+LIGHT = {"quickstart", "gaussian2d", "ring2d", "grid2d"}
 
 
 def slow_if_heavy(name, *more):
