@@ -26,8 +26,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if not args.run:
         raise ng.NanoganError("RUN is empty (an unset variable?); name the folder of a run")
-    if not 32 <= args.samples <= 10_000:
-        raise ng.NanoganError(f"--samples {args.samples}: fewer than 32 say nothing, and more than 10,000 no more; choose a number between")
+    if not 32 <= args.samples <= 2_000:  # all of them go through a network at once
+        raise ng.NanoganError("--samples: fewer than 32 say nothing, and more than 2,000 no more; choose a number between")
     ng.use(args.backend)
     with environment.memory_explained(f"looking at {args.samples:,} samples", "fewer --samples need less"):
         found = examine.of_run(args.run, args.samples)

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 import time
 
 from tqdm import tqdm
@@ -25,6 +26,7 @@ from nanogan.gan.checkpoint import replacing
 from nanogan.metrics import lenet
 
 SHOWN = 20  # samples in the picture
+MOST = 1_000_000  # samples
 
 
 def parser():
@@ -72,20 +74,24 @@ def check(args):
         raise ng.NanoganError("RUN_OR_CHECKPOINT is empty (an unset variable?); name something")
     if args.samples < 10:
         raise ng.NanoganError(f"--samples {args.samples} are too few to say anything; ask for 10 or more, 10,000 to compare")
+    if args.samples > MOST:
+        raise ng.NanoganError(f"--samples asks for more than anybody compares; ask for {MOST:,} or fewer, 10,000 to compare")
+    if args.train_lenet and (args.lenet or args.json):
+        raise ng.NanoganError(f"--train-lenet makes a network and scores nothing; leave {'--lenet' if args.lenet else '--json'} out")
 
 
 def evaluate(args):
     """Score every path, and real samples of the same number; print, and leave JSON and pictures."""
     began = time.perf_counter()
     subjects = [evaluation.subject_of(path, args.samples, args.seed) for path in tqdm(args.paths, desc="samples", leave=False, delay=2, disable=None)]
-    folders = [folder_for(args, subject) for subject in subjects]
+    folders = folders_for(args, subjects)
     judge = judge_for(args, subjects)
     rows = [{"name": subject.name} | judge.score(subject.samples) for subject in tqdm(subjects, desc="scores", leave=False, delay=2, disable=None)]
     real = {n: {"name": "real"} | judge.floor(n, args.seed) for n in sorted({row["n"] for row in rows})}
+    tell(args, judge, [*rows, *real.values()])  # first: whatever becomes of the files, this was worth a minute
     for subject, folder, row in zip(subjects, folders, rows, strict=True):
         write_json(folder / f"{subject.stem}.json", report(args, judge, [row, real[row["n"]]]))
         save_picture(folder / f"{subject.stem}.png", judge, subject, row)
-    tell(args, judge, [*rows, *real.values()])
     if not args.json:
         where = ", ".join(str(folder / f"{subject.stem}.png") for subject, folder in zip(subjects, folders, strict=True))
         print(f"pictures, and JSON beside them: {where}   ({time.perf_counter() - began:.0f} s)")
@@ -97,12 +103,12 @@ def judge_for(args, subjects):
     if "" in names or len(names) > 1:
         said = " and ".join(sorted(filter(None, names))) or "nothing known"
         raise ng.NanoganError(f"what is given is to be like different data ({said}); name one with --data, or score one by one")
-    first = subjects[0]
+    first, name = subjects[0], names.pop()
     shapes = {subject.samples.shape[1:] for subject in subjects}
     if len(shapes) > 1:
         raise ng.NanoganError(f"what is given is of different shapes ({' and '.join(map(str, shapes))}); score one by one")
-    return evaluation.judge_of(names.pop(), args.data_dir or first.data_dir, 0 if args.data else first.seed, first.pictures, args.lenet, args.download,
-                               shapes.pop())  # fmt: skip
+    seed = first.seed if name == first.data else 0  # of the very set that was learned
+    return evaluation.judge_of(name, args.data_dir or first.data_dir, seed, first.pictures, args.lenet, args.download, shapes.pop())
 
 
 def report(args, judge, rows):
@@ -117,18 +123,29 @@ def tell(args, judge, rows):
         print(judges.table(rows, judge.columns) + "\n" + judge.in_words())
 
 
-def folder_for(args, subject):
-    """Where JSON and picture of a subject go; made, and found to be writable, before the work."""
-    folder = pathlib.Path(os.path.expanduser(args.out)) if args.out else subject.folder
-    if args.out and len(args.paths) > 1:
-        subject.stem = f"{pathlib.Path(subject.name).resolve().name.removesuffix('.npz')}-evaluation"
+def folders_for(args, subjects):
+    """Where JSON and picture of each subject go; in one folder each has a name of its own."""
+    if args.out and len(subjects) > 1:
+        for subject in subjects:
+            subject.stem = f"{pathlib.Path(subject.name).resolve().name.removesuffix('.npz')}-evaluation"
+    folders = [pathlib.Path(os.path.expanduser(args.out)) if args.out else subject.folder for subject in subjects]
+    places = [os.path.abspath(folder / subject.stem) for subject, folder in zip(subjects, folders, strict=True)]
+    if twice := [place for place in places if places.count(place) > 1]:
+        raise ng.NanoganError(f"two of what is given would be told of in one file, {twice[0]}.json; score them one by one, into different folders")
+    return [writable(folder) for folder in folders]
+
+
+def writable(folder):
+    """``folder``, made, and found to be writable, before the work whose results are to lie in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ng.NanoganError(f"the folder {folder} cannot be made ({error.strerror or error}); choose another --out") from error
-    if not os.access(folder, os.W_OK):
-        raise ng.NanoganError(f"nothing can be written to {folder}; name another folder with --out")
-    return folder
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise ng.NanoganError(f"nothing can be written to {folder} ({error.strerror or error}); name another folder with --out") from error
 
 
 def write_json(path, facts):
@@ -160,23 +177,15 @@ def save_picture(path, judge, subject, row):
 
 def calibrate(args):
     """Score what was done to real images."""
+    folder = writable(pathlib.Path(os.path.expanduser(args.out))) if args.out else None
     judge = evaluation.judge_of(args.data or "mnist", args.data_dir, net=args.lenet, download=args.download)
     if not judge.train.is_images:
         raise ng.NanoganError(f"--calibrate is of images, and {judge.train.name} holds points; choose another --data")
     sick = judges.sick_samples(judge, args.samples, args.seed)
     rows = [{"name": name} | judge.score(images) for name, images in tqdm(sick, desc="scores", total=10, leave=False, disable=None)]
     tell(args, judge, rows)
-    if args.out:
-        write_json(folder_of(args.out) / "calibration.json", report(args, judge, rows))
-
-
-def folder_of(out):
-    folder = pathlib.Path(os.path.expanduser(out))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ng.NanoganError(f"the folder {folder} cannot be made ({error.strerror or error}); choose another --out") from error
-    return folder
+    if folder:
+        write_json(folder / "calibration.json", report(args, judge, rows))
 
 
 def train_lenet(args):
@@ -187,7 +196,7 @@ def train_lenet(args):
                               f"{'out' if train.labels is None else ''} labels; choose another --data")  # fmt: skip
     out = pathlib.Path(os.path.expanduser(args.out or f"lenet-{train.name}.npz"))
     out = out / f"lenet-{train.name}.npz" if os.path.isdir(out) else out
-    folder_of(out.parent)
+    writable(out.parent)
     began = time.perf_counter()
     net = lenet.train(train.samples, train.labels, args.seed)
     seconds = time.perf_counter() - began

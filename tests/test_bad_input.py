@@ -1,4 +1,4 @@
-"""Every mistake that a user can make with ``nanogan.train`` and ``nanogan.sample``, as a table: one line on stderr, status 2, nothing left behind.
+"""Every mistake that a user can make with train, sample, evaluate and diagnose, as a table: one line on stderr, status 2, nothing left behind.
 
 Each row runs the real command in a process of its own, in an empty folder of its own.
 """
@@ -17,7 +17,7 @@ import pytest
 from commands import call, environment, idx, process, tree, write_digits
 from PIL import Image
 
-from nanogan import train
+from nanogan import evaluate, train
 from nanogan.backend import gpu_problem
 from nanogan.gan import recipes
 
@@ -347,10 +347,104 @@ SAMPLE = [
     ),
     ("out too long", f"MADE/images --out {LONG}.png", "xxx.png: File name too long; choose another name"),
 ]
+EVALUATE = [
+    ("nothing", "", "nothing to score is named; name a run's folder, a checkpoint.npz, or an .npz of images"),
+    ("empty path", [""], "RUN_OR_CHECKPOINT is empty (an unset variable?); name something"),
+    *(
+        (f"empty {option}", ["MADE/run", f"--{option}", ""], f"--{option} is empty (an unset variable?)")
+        for option in ("data", "data-dir", "out", "lenet")
+    ),
+    ("unknown option", "--sampels 3", "unknown option '--sampels'; did you mean --samples?"),
+    ("path not there", "MADE/nothing", "there is no file MADE/nothing; check its name, or train first"),
+    ("path too long", LONG, "xxx cannot be read (File name too long); check its name"),
+    ("path of no user", "~nosuchuser/run", "there is no file ~nosuchuser/run; check its name"),
+    ("folder without a run", "MADE/pictures", "MADE/pictures holds no checkpoint.npz and no generator.npz; name the folder of a run"),
+    ("one good path of two", "MADE/run MADE/nothing", "there is no file MADE/nothing; check its name, or train first"),
+    ("critic", "MADE/images/critic.npz", "MADE/images/critic.npz holds no generator; name a run's folder, or its checkpoint.npz"),
+    ("cut generator", "MADE/cut.npz", "MADE/cut.npz is damaged, or no checkpoint of nanogan"),
+    ("any zip", "MADE/zip/checkpoint.npz", "MADE/zip/checkpoint.npz is damaged, or no checkpoint of nanogan"),
+    ("arrays without images", "MADE/foreign/checkpoint.npz", "is damaged, or no checkpoint of nanogan (it has no header)"),
+    ("images of floats", "MADE/floats.npz", "MADE/floats.npz: its images are float64 (12, 28, 28, 1); they are uint8 (N, H, W) or (N, H, W, C)"),
+    ("few images", "MADE/few.npz", "MADE/few.npz: its images are uint8 (9, 28, 28, 1); they are uint8 (N, H, W) or (N, H, W, C), ten or more"),
+    ("pickled images", "MADE/objects.npz", "MADE/objects.npz cannot be read (ValueError: Object arrays cannot be loaded"),
+    ("images without their data", "MADE/made.npz", "mnist: no file "),
+    ("images like nothing known", "MADE/small.npz", "what is given is to be like different data (nothing known); name one with --data"),
+    ("other data", "MADE/run MADE/images", "what is given is to be like different data ("),
+    ("other shapes", "MADE/run MADE/images --data glyphs", "what is given is of different shapes ("),
+    (
+        "points as images",
+        "MADE/run --data glyphs --samples 10",
+        "samples of (2,) cannot be held against glyphs, which holds (28, 28, 1); --data names",
+    ),
+    ("unknown data", "MADE/run --data glyhps", "no data set and no file or folder is called 'glyhps'; did you mean 'glyphs'?"),
+    ("two in one file", "MADE/run MADE/run --out scores", "two of what is given would be told of in one file, "),
+    ("no samples", "MADE/run --samples 0", "argument --samples: expected a whole number of at least 1, got '0'"),
+    ("few samples", "MADE/run --samples 9", "--samples 9 are too few to say anything; ask for 10 or more, 10,000 to compare"),
+    ("many samples", f"MADE/run --samples {10**400}", "--samples asks for more than anybody compares; ask for 1,000,000 or fewer"),
+    ("seed", "MADE/run --seed -1", "argument --seed: expected a whole number of at least 0, got '-1'"),
+    ("unknown backend", "MADE/run --backend tpu", "argument --backend: invalid choice: 'tpu'"),
+    (
+        "network of points",
+        "MADE/run --samples 10 --lenet MADE/lenet.npz",
+        "--lenet MADE/lenet.npz: gaussian2d holds points, which no network is asked about",
+    ),
+    ("no network", "MADE/images --samples 10 --lenet MADE/made.npz", "MADE/made.npz holds no LeNet (KeyError: 'out.bias"),
+    (
+        "no network there",
+        "MADE/images --samples 10 --lenet MADE/nothing",
+        "MADE/nothing cannot be read (No such file or directory); python -m nanogan.eval",
+    ),
+    ("out is a file", "MADE/run --samples 10 --out MADE/text.txt", "the folder MADE/text.txt cannot be made (File exists); choose another --out"),
+    (
+        "out under a file",
+        "MADE/run --samples 10 --out MADE/text.txt/a",
+        "the folder MADE/text.txt/a cannot be made (Not a directory); choose another",
+    ),
+    ("out too long", f"MADE/run --samples 10 --out {LONG}", "xxx cannot be made (File name too long); choose another --out"),
+    ("out cannot be written", "MADE/run --samples 10 --out /proc", "nothing can be written to /proc ("),
+    ("nothing to fetch", "MADE/run --samples 10 --download", "gaussian2d: there is nothing to download; only mnist and fashion-mnist are fetched"),
+    ("paths to calibrate", "MADE/run --calibrate", "--calibrate scores nothing but real images, and 'MADE/run"),
+    ("points to calibrate", "--calibrate --data ring2d", "--calibrate is of images, and ring2d holds points; choose another --data"),
+    ("nothing to calibrate", "--calibrate --data-dir MADE/empty", "mnist: no file "),
+    ("calibration cannot be written", "--calibrate --out /proc", "nothing can be written to /proc ("),
+    ("two at once", "--calibrate --train-lenet", "argument --train-lenet: not allowed with argument --calibrate"),
+    ("paths to train on", "MADE/run --train-lenet", "--train-lenet scores nothing but real images, and 'MADE/run"),
+    ("images too few", "--train-lenet --data MADE/pictures", "MADE/pictures: half of the 3 images would be held out, and 4 is the least"),
+    ("points to train on", "--train-lenet --data ring2d", "LeNet learns the labels of images of (28, 28, 1), and ring2d holds (2,) with labels"),
+    (
+        "images without labels",
+        "--train-lenet --data MADE/wide.idx",
+        "LeNet learns the labels of images of (28, 28, 1), and wide.idx holds (32, 32, 1) without lab",
+    ),
+    ("a network as JSON", "--train-lenet --json", "--train-lenet makes a network and scores nothing; leave --json out"),
+    ("a network of a network", "--train-lenet --lenet MADE/lenet.npz", "--train-lenet makes a network and scores nothing; leave --lenet out"),
+    ("network cannot be written", "--train-lenet --data MADE/digits --out /proc/lenet.npz", "nothing can be written to /proc ("),
+]
+DIAGNOSE = [
+    ("no path", "", "the following arguments are required: RUN "),
+    ("empty path", [""], "RUN is empty (an unset variable?); name the folder of a run"),
+    ("two paths", "MADE/run MADE/images", "unexpected argument "),
+    ("unknown option", "MADE/run --jsn", "unknown option '--jsn'; did you mean --json?"),
+    ("path not there", "MADE/nothing", "MADE/nothing is no folder; name that of a run, such as runs/quickstart-1"),
+    ("path too long", LONG, "xxx is no folder; name that of a run"),
+    ("path of no user", "~nosuchuser/run", "~nosuchuser/run is no folder; name that of a run"),
+    ("file", "MADE/run/checkpoint.npz", "MADE/run/checkpoint.npz is no folder; name that of a run"),
+    ("folder without a run", "MADE/pictures", "there is no file MADE/pictures/config.json to read (No such file or directory); name the config.json"),
+    ("config that is no JSON", "MADE/noconfig", "MADE/noconfig/config.json is no JSON ("),
+    ("config of an unknown recipe", "MADE/norecipe", "no recipe 'dcgan-minst'; did you mean dcgan-mnist?"),
+    ("cut checkpoint", "MADE/cutrun", "MADE/cutrun/checkpoint.npz is damaged, or no checkpoint of nanogan"),
+    ("generator as checkpoint", "MADE/halfrun", "MADE/halfrun/checkpoint.npz does not fit the recipe gaussian2d of this version ("),
+    ("no samples", "MADE/run --samples 0", "argument --samples: expected a whole number of at least 1, got '0'"),
+    ("few samples", "MADE/run --samples 31", "--samples: fewer than 32 say nothing, and more than 2,000 no more; choose a number between"),
+    ("many samples", f"MADE/run --samples {10**400}", "--samples: fewer than 32 say nothing, and more than 2,000 no more; choose"),
+    ("unknown backend", "MADE/run --backend tpu", "argument --backend: invalid choice: 'tpu'"),
+]
 if gpu_problem() is not None:
-    SAMPLE.append(("cupy without a GPU", "MADE/images --backend cupy", "the backend cupy cannot be used: "))
+    for rows in (SAMPLE, EVALUATE, DIAGNOSE):
+        rows.append(("cupy without a GPU", "MADE/images --backend cupy", "the backend cupy cannot be used: "))
 
-ROWS = {f"{command}: {row[0]}": (command, *row[1:]) for command, rows in (("train", TRAIN), ("sample", SAMPLE)) for row in rows}
+TABLES = {"train": TRAIN, "sample": SAMPLE, "evaluate": EVALUATE, "diagnose": DIAGNOSE}
+ROWS = {f"{command}: {row[0]}": (command, *row[1:]) for command, rows in TABLES.items() for row in rows}
 GAUSSIAN = {"recipe": "gaussian2d"}
 CONFIGS = {
     "list": [GAUSSIAN], "norecipe": {"seed": 1}, "unknown": {"recipe": "dcgan-minst"}, "key": GAUSSIAN | {"sed": 1}, "type": GAUSSIAN | {"steps": "many"},
@@ -368,6 +462,8 @@ def made(tmp_path_factory):
     assert call(train, "--data", made / "digits", "--set", "grid=1x2", "--batch-size", 4, "--steps", 1, "--out", made / "images") == 0
     make_data(made, images)
     make_checkpoints(made)
+    make_images(made)
+    make_sick_runs(made)
     for name, config in CONFIGS.items():
         (made / f"{name}.json").write_text(json.dumps(config))
     (made / "deep.json").write_text("[" * 100_000)
@@ -427,9 +523,31 @@ def make_checkpoints(made):
     (made / "cut.npz").write_bytes((made / "images" / "generator.npz").read_bytes()[:-100])
 
 
+def make_images(made):
+    images = np.zeros((12, 28, 28), np.uint8)
+    for name, some in {
+        "made": images,
+        "floats": images.astype(float),
+        "few": images[:9],
+        "small": images[:, :9, :9],
+        "objects": np.array([None]),
+    }.items():
+        np.savez(made / f"{name}.npz", images=some)
+
+
+def make_sick_runs(made):
+    run = made / "run"
+    texts = {name: (run / "config.json").read_bytes() for name in ("cutrun", "halfrun")}
+    for name, text in (texts | {"noconfig": b"{", "norecipe": b'{"recipe": "dcgan-minst"}'}).items():
+        (made / name).mkdir()
+        (made / name / "config.json").write_bytes(text)
+    (made / "cutrun" / "checkpoint.npz").write_bytes((run / "checkpoint.npz").read_bytes()[:-100])
+    (made / "halfrun" / "checkpoint.npz").write_bytes((run / "generator.npz").read_bytes())
+
+
 FORKS = """
 import json, os, sys, tempfile
-from nanogan import sample, train
+from nanogan import diagnose, evaluate, sample, train
 from nanogan.gan import command
 
 for line in sys.stdin:
@@ -473,7 +591,7 @@ def line_of(argv, made, tmp_path_factory):
     return [word.replace("MADE", str(made)) for word in (argv.split() if isinstance(argv, str) else argv)], tmp_path_factory.mktemp("here")
 
 
-@pytest.mark.parametrize("command", ["train", "sample"])
+@pytest.mark.parametrize("command", TABLES)
 def test_a_command_in_a_python_of_its_own(command, here):
     done = process(command, "--stpes", cwd=here)
     assert (done.returncode, done.stdout, tree(here)) == (2, "", {})
@@ -499,7 +617,8 @@ def test_nothing_that_was_there_has_changed(outcomes, made):
 def test_the_table_is_long_and_knows_every_option():
     assert len(ROWS) >= 120
     words = " ".join(argv if isinstance(argv, str) else " ".join(argv) for _, argv, _ in ROWS.values())
-    takes_a_value = [action for action in train.parser()._actions if action.option_strings and action.nargs != 0]
+    actions = [action for module in (train, evaluate) for action in module.parser()._actions]
+    takes_a_value = [action for action in actions if action.option_strings and action.nargs != 0]
     assert [action.option_strings[0] for action in takes_a_value if not any(option in words for option in action.option_strings)] == []
     kinds = {type(value) for name in recipes.names() for value in recipes.get(name).options().values()}
     assert kinds == {int, float, bool, str, tuple}  # each has its rows above

@@ -37,16 +37,19 @@ MNIST = 0xF3639B56  # the CRC-32 of its 60,000 training images, whatever they ar
 
 @dataclasses.dataclass
 class Subject:
-    """Samples to score: uint8 images (N, H, W, C), or points float64 (N, 2); where they come from, and which data they are to be like."""
+    """Samples to score: uint8 images (N, H, W, C), or points float64 (N, 2); where they come from, and which data they are to be like.
+
+    folder, stem: where what is told of them goes.  data: "" where nobody knows.  pictures, data_dir, seed: see ``data.load``.
+    """
 
     name: str
     samples: numpy.ndarray
     folder: pathlib.Path
     stem: str
     data: str
-    data_dir: str | None
-    seed: int
     pictures: dict
+    data_dir: str | None = None
+    seed: int = 0
 
 
 def subject_of(path, n=SAMPLES, seed=0):
@@ -57,28 +60,20 @@ def subject_of(path, n=SAMPLES, seed=0):
     place = pathlib.Path(os.path.expanduser(path))
     folder, stem = (place, "evaluation") if os.path.isdir(place) else (place.parent, f"{place.stem}-evaluation")
     if (images := _images_in(place)) is not None:
-        return Subject(
-            str(path),
-            images[any_order(len(images), seed)[:n]],
-            folder,
-            stem,
-            "mnist" if images.shape[1:] == (28, 28, 1) else "",
-            None,
-            0,
-            {"shape": images.shape[1:]},
-        )
+        like = "mnist" if images.shape[1:] == (28, 28, 1) else ""
+        return Subject(str(path), images[any_order(len(images), seed)[:n]], folder, stem, data=like, pictures={"shape": images.shape[1:]})
     generator = checkpoint.load_generator(path)
     recipe, config = generator.recipe, _config_of(folder)
     pictures = {"shape": recipe.image_shape} | recipe.data_options
-    return Subject(str(path), generate(generator, recipe, n, seed), folder, stem, config.get("data") or recipe.data, config.get("data_dir"),
-                   config.get("seed", 0), pictures)  # fmt: skip
+    return Subject(str(path), generate(generator, recipe, n, seed), folder, stem, config.get("data") or recipe.data, pictures,
+                   config.get("data_dir"), config.get("seed", 0))  # fmt: skip
 
 
 def _images_in(path):
     """The array ``images`` of an .npz, (N, H, W, C); None where it is no such file."""
     import zipfile  # here, because it takes its time to import, and training needs it not
 
-    if not path.is_file() or not zipfile.is_zipfile(path):
+    if not os.path.isfile(path) or not zipfile.is_zipfile(path):
         return None
     try:
         with numpy.load(path, allow_pickle=False) as archive:
@@ -106,19 +101,26 @@ def generate(generator, recipe, n, seed=0):
     """n samples in inference mode, as they would be saved: uint8 (n, H, W, C), or points, float64 (n, D); on the host.
 
     The noise follows from ``seed`` alone, and nothing changes: neither the random stream nor the generator's mode and statistics.
+    Raises NotFinite where the generator makes what is no number.
     """
     with random.fork([seed, 7]):
         noise = recipe.latent(n)
-    training, made = generator.training, []
-    generator.eval()
-    with no_grad():
+    training, samples = generator.training, []
+    try:
+        generator.eval()
         for start in range(0, n, BATCH):
-            made.append(to_numpy(generator(noise[start : start + BATCH]).data))
-    generator.train(training)
-    made = numpy.concatenate(made)
-    if not numpy.isfinite(made).all():
-        raise NanoganError(f"{recipe.name}: the generator makes values that are not finite; score an earlier checkpoint")
-    return as_bytes(made) if made.ndim == 4 else made.astype(numpy.float64)
+            with no_grad():
+                made = to_numpy(generator(noise[start : start + BATCH]).data)
+            if not numpy.isfinite(made).all():
+                raise NotFinite(f"{recipe.name}: the generator makes values that are not finite; score an earlier checkpoint")
+            samples.append(as_bytes(made) if made.ndim == 4 else made.astype(numpy.float64))  # at once: bytes take a quarter of the room
+    finally:
+        generator.train(training)
+    return numpy.concatenate(samples)
+
+
+class NotFinite(NanoganError):
+    """A generator's samples are no numbers."""
 
 
 # --- What it is held against ------------------------------------------------------------------------------------------
@@ -127,16 +129,19 @@ def generate(generator, recipe, n, seed=0):
 def real_sets(name, data_dir=None, seed=0, pictures=None, download=False):
     """(training set, held-out set) of the data called ``name``: MNIST's two, another draw of what is drawn, two halves of anything else.
 
-    name, data_dir, pictures, download: as for ``data.load``; seed: of sets that are drawn, as the run had it.
+    name, data_dir, pictures, download: as for ``data.load``, and its errors; seed: of sets that are drawn, as the run had it.
+    Raises NanoganError for data too few to be cut in half.
     """
     load = functools.partial(data.load, name, data_dir, pictures=pictures)
     if name in data.FILES:
         return load(download=download), load(split="test", download=download)
     if name in data.KNOWN:
         return load(seed=seed, download=download), load(seed=seed + HELD_OUT)
-    train = load(download=download)
-    with contextlib.suppress(data.DataError):  # a folder with MNIST's files has a split
+    train, place = load(download=download), pathlib.Path(os.path.expanduser(name))
+    if train.name == "mnist" and data.find_images([place / "mnist", place], "test"):  # a folder with MNIST's files has a split
         return train, load(split="test")
+    if len(train) < 8:
+        raise NanoganError(f"{name}: half of the {len(train)} images would be held out, and 4 is the least to be held against; give it more")
     with random.fork(0):
         order = random.stream().permutation(len(train))
     return tuple(_some(train, numpy.sort(half)) for half in (order[len(order) // 2 :], order[: len(order) // 2]))
@@ -187,7 +192,8 @@ def save_network(path, net):
 def judge_of(name, data_dir=None, seed=0, pictures=None, net=None, download=False, shape=None, progress=None):
     """The judge for the data called ``name``; see ``real_sets`` and, for net, a path, ``network_for``.
 
-    shape: of the samples that are to be judged; raises NanoganError where the data are of another.
+    shape: of the samples that are to be judged; raises NanoganError where the data are of another.  One network scores all draws of a
+    set that is drawn, that of the seed 0: what runs with other seeds get would not compare else.
     """
     train, test = real_sets(name, data_dir, seed, pictures, download)
     if shape and shape != train.shape:
@@ -195,8 +201,11 @@ def judge_of(name, data_dir=None, seed=0, pictures=None, net=None, download=Fals
             f"samples of {shape} cannot be held against {train.name}, which holds {train.shape}; --data names what they are to be like"
         )
     if not train.is_images:
+        if net:
+            raise NanoganError(f"--lenet {net}: {train.name} holds points, which no network is asked about; leave it out")
         return PointJudge(train)
-    return Judge(train, test, network_for(train, net, progress), progress)
+    learned = data.load(name) if seed and train.shape == (28, 28, 1) and name in data.KNOWN and name not in data.FILES else train
+    return Judge(train, test, network_for(learned, net, progress), progress)
 
 
 # --- While training ---------------------------------------------------------------------------------------------------
@@ -227,7 +236,7 @@ class ScoreLog:
     def add(self, trainer):
         """Score the generator as it is now.  The run itself goes on as if nobody had looked."""
         row = dict.fromkeys(self.columns) | {"step": trainer.steps, "epoch": f"{trainer.steps / trainer.per_epoch:.4f}"}
-        with contextlib.suppress(NanoganError):  # a generator that makes no numbers has no scores
+        with contextlib.suppress(NotFinite):  # such a generator has no scores
             row |= self.judge.score(generate(trainer.generator, trainer.recipe, WHILE_TRAINING, trainer.seed), copies=False)
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(",".join(_plain(row[c]) for c in self.columns) + "\n")

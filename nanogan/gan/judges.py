@@ -13,7 +13,7 @@ import math
 import numpy
 
 from nanogan import data, metrics
-from nanogan.backend import ShapeError, random
+from nanogan.backend import ShapeError, random, to_numpy
 from nanogan.data.gaussian import COVARIANCE, MEAN
 from nanogan.metrics import lenet
 
@@ -45,8 +45,12 @@ class Judge:
         order = any_order(len(test))  # MNIST's first 5,000 test images are easier than the others: no part is to be the beginning
         test = data.Dataset(test.name, test.samples[order], None if test.labels is None else test.labels[order])
         self.train, self.test, self.net, self.progress = train, test, net, progress
-        self.features = lenet.embed(net, test.samples, progress)[0] if net else None
         self.labels = test.labels if test.labels is not None else train.labels
+        self.features, self.accuracy = None, None  # of the network, on the held-out images
+        if net:
+            self.features, odds = lenet.embed(net, test.samples, progress)
+            if test.labels is not None:
+                self.accuracy = float((to_numpy(odds).argmax(axis=1) == test.labels).mean())
 
     @functools.cached_property
     def bins(self):
@@ -60,7 +64,8 @@ class Judge:
     def score(self, images, copies=True):
         """A row: {"n", "frechet", "kl", "modes", "confidence", "precision", "recall", "ndb", "js", "memorisation", "histogram"}.
 
-        images: uint8 (N, H, W, C).  copies: False leaves memorisation out, which takes longest.  What there is no network for is None.
+        images: uint8 (N, H, W, C), 4 or more.  copies: False leaves memorisation out, which takes longest.  What there is no network for
+        is None.  Raises ShapeError for images of another shape, or too few.
         """
         if images.shape[1:] != self.train.shape:
             raise ShapeError(
@@ -95,12 +100,8 @@ class Judge:
 
     def about(self):
         """What the scores depend on, for a report: data, number of held-out images, the network's fingerprint and accuracy."""
-        facts = {"data": self.train.name, "training": len(self.train), "held_out": len(self.test), "features": None, "accuracy": None}
-        if self.net:
-            facts["features"] = lenet.fingerprint(self.net)
-            if self.test.labels is not None:
-                facts["accuracy"] = lenet.accuracy(self.net, self.test.samples, self.test.labels)
-        return facts
+        features = lenet.fingerprint(self.net) if self.net else None
+        return {"data": self.train.name, "training": len(self.train), "held_out": len(self.test), "features": features, "accuracy": self.accuracy}
 
     def in_words(self):
         facts = self.about()

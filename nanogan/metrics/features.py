@@ -30,7 +30,7 @@ def frechet_distance(features1, features2):
     if not (numpy.isfinite(a).all() and numpy.isfinite(b).all()):
         raise NanoganError("frechet_distance: there are features that are not finite; look at the samples, which must be at fault")
     moments = [(f.mean(axis=0), numpy.cov(f, rowvar=False).reshape(a.shape[1], -1)) for f in (a, b)]
-    return max(0.0, wasserstein2_squared(*moments[0], *moments[1]))
+    return wasserstein2_squared(*moments[0], *moments[1])
 
 
 def class_scores(probabilities, labels):
@@ -40,15 +40,19 @@ def class_scores(probabilities, labels):
     histogram: the share of each class, by the most probable; kl: KL(histogram || that of the labels) in nats, infinite where a
     class turns up that has no labels; modes: how many of the K classes have more than MODE_SHARE of the samples; confidence: the
     mean of the largest probability, which is low where images are between classes, and says nothing about those beside all classes.
-    Raises ShapeError for other shapes.
+    Raises ShapeError for other shapes and labels, NanoganError for probabilities that are not finite.
 
     >>> scores = class_scores([[0.75, 0.25], [1.0, 0.0]], [0, 1])
     >>> scores["histogram"], round(scores["kl"], 4), scores["modes"], scores["confidence"]
     ([1.0, 0.0], 0.6931, 1, 0.875)
     """
     p, labels = numpy.asarray(to_numpy(probabilities), numpy.float64), numpy.asarray(to_numpy(labels))
-    if p.ndim != 2 or not p.size or labels.ndim != 1 or not labels.size or not 0 <= labels.min() <= labels.max() < p.shape[1]:
-        raise ShapeError(f"class_scores: probabilities {p.shape} and labels {labels.shape}; give (N, K), and (M,) labels from 0 to K - 1")
+    fits = p.ndim == 2 and p.size and labels.ndim == 1 and labels.size and labels.dtype.kind in "iu"
+    if not fits or not 0 <= labels.min() <= labels.max() < p.shape[1]:
+        raise ShapeError(f"class_scores: probabilities {p.shape} and labels {labels.dtype} {labels.shape}; give (N, K), and (M,) whole numbers "
+                         "from 0 to K - 1")  # fmt: skip
+    if not numpy.isfinite(p).all():
+        raise NanoganError("class_scores: there are probabilities that are not finite; look at the classifier's weights")
     K = p.shape[1]
     found, real = (numpy.bincount(classes, minlength=K) / len(classes) for classes in (p.argmax(axis=1), labels))
     return {

@@ -1,7 +1,7 @@
 """LeNet-5, the small classifier whose features the scores of images are computed in.
 
-    net = lenet()                          # the packaged one, trained on MNIST by this file
-    features, logits = net.features(x), net(x)
+    net = load_lenet()                             # the packaged one, trained on MNIST by this file
+    features, probabilities = embed(net, images)   # of uint8 (N, 28, 28, 1)
 
 A score in a network's features depends on the network: numbers compare only where the weights are the same.  So
 one set of weights comes with the package, is checked against its SHA-256 when it is read, and ``fingerprint`` is
@@ -10,6 +10,7 @@ printed with every score.
 
 import hashlib
 import math
+import os
 import pathlib
 
 import numpy
@@ -147,11 +148,13 @@ def load_lenet(path=PACKAGED):
     (1, 84)
     """
     try:
-        with open(path, "rb") as file, numpy.load(file, allow_pickle=False) as archive:
+        with open(os.path.expanduser(path), "rb") as file, numpy.load(file, allow_pickle=False) as archive:
             state = {name: archive[name] for name in archive.files}
         with random.fork(0):  # its weights are about to be replaced
             net = LeNet(len(state["out.bias"]))
         net.load_state_dict(state)
+        if not all(bool(xp.isfinite(p.data).all()) for p in net.parameters()):
+            raise ValueError("there are weights that are not finite")
     except OSError as error:
         raise NanoganError(f"{path} cannot be read ({error.strerror or error}); python -m nanogan.evaluate --train-lenet makes one") from error
     except Exception as error:  # a damaged archive can fail in any way

@@ -18,7 +18,7 @@ def save_scores(path, images, neighbours, histogram=None, real_histogram=None, t
     """Write a picture of samples, each above its nearest real image, and below them the shares of the classes.
 
     images, neighbours: uint8 (N, H, W, C) of either backend, C 1 or 3, ten a row, real ones in a frame of another colour.
-    histogram, real_histogram: (K,), the share of each class among samples and real images; None leaves that panel out.
+    histogram, real_histogram: (K,), the share of each class among samples and real images; without the first that panel is left out.
     Raises ShapeError for images that do not go together, and NanoganError for shares of different classes.
 
     >>> import os, tempfile
@@ -32,8 +32,9 @@ def save_scores(path, images, neighbours, histogram=None, real_histogram=None, t
     images, neighbours = to_numpy(images), to_numpy(neighbours)
     if images.shape != neighbours.shape or images.ndim != 4 or images.dtype != numpy.uint8 or images.shape[3] not in (1, 3) or not images.size:
         raise ShapeError(f"save_scores: images {images.dtype} {images.shape}, neighbours {neighbours.shape}; both are uint8 (N, H, W, C), C 1 or 3")
-    if histogram is not None and len(histogram) != len(real_histogram):
-        raise NanoganError(f"save_scores: shares of {len(histogram)} classes against {len(real_histogram)}; give both for the same")
+    if histogram is not None and (real_histogram is None or len(histogram) != len(real_histogram)):
+        others = "none" if real_histogram is None else len(real_histogram)
+        raise NanoganError(f"save_scores: shares of {len(histogram)} classes against {others}; give both for the same")
     mosaic = _mosaic(images, neighbours)
     tall = 7.2 * mosaic.shape[0] / mosaic.shape[1]
     figure = Figure(figsize=(7.6, tall + (2.6 if histogram is not None else 0.8)), dpi=100, layout="constrained")

@@ -11,7 +11,7 @@ import pytest
 import nanogan as ng
 from nanogan import data, nn, ops, to_numpy
 from nanogan.autograd import grad
-from nanogan.backend import NanoganError, random
+from nanogan.backend import random
 from nanogan.gan import networks as architectures
 from nanogan.gan import recipes, steps
 from nanogan.gan.diagnosis import examine, history, lattice, networks, watch
@@ -106,6 +106,13 @@ def test_what_lasts():
     assert history.lasting(~sick, steps, 1) is None and history.lasting(sick | True, steps, 4, over=40) == 10
 
 
+def test_the_first_row_of_a_resumed_run_stands_for_no_more_steps_than_the_others():
+    sick = np.full(6, True)
+    fresh, resumed = 20 * np.arange(1, 7), 9000 + 20 * np.arange(1, 7)
+    assert history.lasting(sick, fresh, 5, over=120) == 20 and history.lasting(sick, resumed, 5, over=120) == 9020
+    assert history.lasting(sick, fresh, 5, over=121) is None and history.lasting(sick, resumed, 5, over=121) is None
+
+
 def table(rows, **columns):
     empty = {name: np.full(rows, np.nan) for name in watch.COLUMNS}
     return empty | {"step": 50.0 * np.arange(1, rows + 1), "g_grad_norm": np.ones(rows), "d_grad_norm": np.ones(rows)} | columns
@@ -128,6 +135,22 @@ def test_clip_values(loss, letter, seen):
     columns = {"d_loss": np.ones(10), "g_loss": np.ones(10)} | {f"{letter}_loss": np.full(10, loss), f"{letter}_grad_norm": np.zeros(10)}
     assert bool(history.loss_frozen(table(10, **columns))) == seen
     assert not history.loss_frozen(table(10, **columns | {f"{letter}_grad_norm": np.ones(10)}))  # a loss that passes by
+
+
+def test_a_loss_that_passes_by_where_a_sigmoid_taken_twice_would_freeze():
+    columns = {"d_loss": np.full(10, history.TWICE[0]), "g_loss": np.full(10, history.TWICE[1])}
+    assert history.loss_frozen(table(10, **columns)) is None
+    assert history.loss_frozen(table(10, **columns | {"g_grad_norm": np.zeros(10)})).since == 50
+
+
+def test_a_wasserstein_estimate_is_too_large_since_it_stayed_so():
+    """Not since the moment early on that every critic has."""
+    estimate = np.where(np.arange(20) < 10, 5.0, 50.0)
+    estimate[1] = 40
+    rows = table(20, d_real=estimate, d_fake=np.zeros(20))
+    assert history.wasserstein_too_large(rows, 30).since == 550 and history.wasserstein_too_large(rows, 60) is None
+    estimate[-1] = 5
+    assert history.wasserstein_too_large(rows, 30).since == 850  # of the rows that are looked at
 
 
 def test_a_loss_that_is_no_number():
@@ -168,6 +191,8 @@ def test_images_that_collapse_name_their_class():
         return nn.Sequential(nn.Dense(32, 64), nn.ReLU(), nn.Dense(64, 784), nn.Tanh(), nn.Reshape(28, 28, 1))
 
     t = trained(60, "quickstart", fields={"networks": (two_layers, architectures.quick_critic)}, lr="0.2,1e-4", batch_size=8)
+    assert "generator-collapsed" not in found_in(t)  # a run so young need not make different images yet
+    t.steps = 15 * t.recipe.log_every
     found = {finding.name: finding for finding in examine.examine(t, 128)[0]}
     figures = found["generator-collapsed"].figures
     assert figures["class"] in range(10) and figures["share"] > 0.6 > 0.3 > figures["real_share"]
@@ -204,6 +229,27 @@ def test_statistics_that_lag_and_the_lattice_of_strides():
         for _ in range(8):  # nothing but the statistics moves on
             t.generator(t.recipe.latent(128))
     assert networks.batch_norm_lag(t.generator, noise, real) is None and lag > networks.LAG
+
+
+def test_statistics_that_never_move_are_told_of():
+    """A momentum of 1 forgets nothing, however long one trains."""
+    generator = nn.Sequential(nn.Dense(4, 8), nn.BatchNorm(8, momentum=1.0), nn.Dense(8, 3), nn.Tanh())
+    noise = 3 + np.random.default_rng(0).standard_normal((64, 4)).astype(np.float32)
+    generator.dense_1.weight.data *= 100
+    assert "lower the momentum" in str(networks.batch_norm_lag(generator, noise, 0.1 * noise))
+
+
+def test_before_the_first_step_there_is_nothing_to_say_of_samples():
+    assert found_in(trainer("dcgan-mnist", batch_size=4), 64) == []
+
+
+def test_units_that_only_generated_samples_rouse_are_alive():
+    """A critic is trained on both kinds."""
+    critic = nn.Sequential(nn.Dense(2, 8), nn.ReLU(), nn.Dense(8, 1))
+    critic.dense_1.weight.data[...] = np.array([[1.0] * 2 + [-1.0] * 6, [0.0] * 8], np.float32)
+    real, fake = np.ones((9, 2), np.float32), -np.ones((9, 2), np.float32)
+    assert networks.dead_units(critic, real, "critic").figures["dead"] == 6
+    assert networks.dead_units(critic, np.concatenate([real, fake]), "critic") is None
 
 
 def small_critic(batch_norm):
@@ -308,6 +354,7 @@ def test_looking_changes_nothing():
         return [array.copy() for part in parts for array in part.state_dict().values()], random.stream().bit_generator.state
 
     before = everything()
+    t.steps = 10_000  # old enough to be looked at in every respect
     examine.examine(t, 32)
     watch.started(t.watch, t)
     after = everything()
@@ -329,11 +376,14 @@ def test_findings_have_names_and_an_order():
     assert names(examine.ordered(some)) == list(NAMES) and examine.ordered(some)[0].since == 3
 
 
-def test_no_run_is_no_diagnosis(tmp_path):
-    with pytest.raises(NanoganError, match="is no folder"):
-        examine.of_run(tmp_path / "none")
-    with pytest.raises(NanoganError, match="there is no file"):
-        examine.of_run(tmp_path)
+@pytest.mark.every_backend
+@pytest.mark.parametrize("n", [3, 9])
+def test_the_slope_of_a_plane(n):
+    """Between as many samples of one kind as of the other, whatever there is."""
+    critic = nn.Sequential(nn.Dense(2, 1))
+    critic.dense_1.weight.data[...] = ng.backend.asarray(np.array([[3.0], [4.0]], np.float32))
+    real, fake = (ng.backend.asarray(np.ones((m, 2), np.float32)) for m in (5, n))
+    assert networks.slope(critic, real, fake) == pytest.approx(5)
 
 
 def test_spread_is_a_mean_distance():

@@ -72,6 +72,13 @@ def test_the_order_of_the_samples_does_not_matter(digits, monkeypatch):
     assert (judge.test.samples[:50] != test.samples[:50]).any()
 
 
+def test_how_good_the_network_is_counts_once(digits, monkeypatch):
+    judge = judges.Judge(*digits, lenet.load_lenet())
+    assert judge.about()["accuracy"] == lenet.accuracy(judge.net, digits[1].samples, digits[1].labels)
+    monkeypatch.setattr(lenet, "embed", None)  # nor is it asked again
+    assert judge.about()["features"][:8] in judge.in_words() and f"{judge.accuracy:.2%} right" in judge.in_words()
+
+
 def test_without_a_classifier(digits):
     row = tiny(judges.Judge(*digits)).score(digits[1].samples)
     assert [row[c] for c in ("frechet", "kl", "modes", "confidence", "histogram")] == [None] * 5
@@ -154,8 +161,9 @@ def test_a_generator_that_makes_no_numbers():
     recipe = recipes.get("gaussian2d")
     generator = nn.Sequential(nn.Dense(2, 2))
     generator.parameters()[0].data[...] = np.nan
-    with pytest.raises(ng.NanoganError, match="gaussian2d: the generator makes values that are not finite"):
+    with pytest.raises(evaluation.NotFinite, match="gaussian2d: the generator makes values that are not finite"):
         evaluation.generate(generator, recipe, 10)
+    assert generator.training
 
 
 @pytest.mark.parametrize("shape", [(12, 28, 28), (12, 28, 28, 1)])
@@ -208,6 +216,16 @@ def test_files_with_and_without_a_split(tmp_path):
     for path in (tmp_path / "data").iterdir():
         (tmp_path / "data" / path.name.replace("train", "t10k")).write_bytes(path.read_bytes())
     assert [len(part) for part in evaluation.real_sets(tmp_path / "data")] == [40, 40]
+    for path in (tmp_path / "data").glob("t10k-*"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(data.DataError, match="t10k-"):  # and not half of the training images instead
+        evaluation.real_sets(tmp_path / "data")
+
+
+def test_files_too_few_to_be_cut_in_half(tmp_path):
+    write_digits(tmp_path / "data", n=7)
+    with pytest.raises(ng.NanoganError, match="half of the 7 images would be held out, and 4 is the least"):
+        evaluation.real_sets(tmp_path / "data")
 
 
 def test_mnist_has_a_split(data_dir):
@@ -235,8 +253,23 @@ def test_networks(tmp_path, capsys, monkeypatch, digits):
     assert tmp_path in kept.parents and lenet.fingerprint(evaluation.network_for(bare, kept)) == made
     kept.write_bytes(b"damaged")
     assert lenet.fingerprint(evaluation.network_for(glyphs)) == made and "training" in capsys.readouterr().err
+    with pytest.raises(ng.NanoganError, match=r"--lenet x.npz: ring2d holds points"):
+        evaluation.judge_of("ring2d", net="x.npz")
     with pytest.raises(ng.NanoganError, match=r"--lenet x.npz: LeNet takes images of \(28, 28, 1\), and colours holds \(8, 8, 3\)"):
         evaluation.network_for(colours, "x.npz")
+
+
+def test_all_seeds_of_a_drawn_set_are_scored_in_one_network(monkeypatch):
+    """That of seed 0: features of networks that learned other draws would not compare."""
+    asked = []
+    monkeypatch.setattr(
+        data, "load", lambda name, *_, seed=0, **options: data.Dataset(name, np.full((20, 28, 28, 1), seed % 251, np.uint8), np.arange(20) % 10)
+    )
+    monkeypatch.setattr(evaluation, "network_for", lambda train, *_: asked.append(train.samples.max()))
+    for seed in (0, 7):
+        judge = evaluation.judge_of("glyphs", seed=seed)
+        assert judge.train.samples.max() == seed and judge.test.samples.max() == (seed + judges.HELD_OUT) % 251  # its own all the same
+    assert asked == [0, 0]
 
 
 # --- While training -----------------------------------------------------------------------------------------------------------

@@ -72,6 +72,12 @@ def test_of_images_and_repeatable():
     assert one.counts.tolist() == other.counts.tolist() and one.score(images) == {"ndb": 0, "js": 0.0}
 
 
+def test_samples_that_lie_on_the_device():
+    images = np.random.default_rng(0).integers(0, 256, (60, 5, 5, 1), np.uint8)
+    there, here = Bins(asarray(images), K=6), Bins(images, K=6)
+    assert there.counts.tolist() == here.counts.tolist() and there.score(asarray(images[:20])) == here.score(images[:20])
+
+
 def test_count_in_pieces(monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1), np.uint8)
     whole = Bins(images, K=6).counts
@@ -84,3 +90,9 @@ def test_errors():
         Bins(np.zeros((3, 2), np.float32), K=4)
     with pytest.raises(ng.NanoganError, match="not finite"):
         Bins(np.full((9, 2), np.nan, np.float32), K=2)
+    some = Bins(np.eye(2, dtype=np.float32), K=2)
+    with pytest.raises(ng.NanoganError, match="not finite"):
+        some.score(np.full((9, 2), np.nan, np.float32))
+    for shape in ((3, 4), (0, 2)):
+        with pytest.raises(ng.ShapeError, match=r"Bins: samples .*, and the bins are of samples \(N, 2\)"):
+            some.score(np.zeros(shape, np.float32))

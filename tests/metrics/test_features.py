@@ -87,5 +87,12 @@ def test_a_class_that_is_not_real():
     ("p", "labels"), [(np.ones((0, 3)), [0]), (np.ones((2, 3)), []), (np.ones((2, 3)), [3]), (np.ones((2, 3)), [-1]), (np.ones(3), [0])]
 )
 def test_class_scores_errors(p, labels):
-    with pytest.raises(ng.NanoganError, match="class_scores"):
+    with pytest.raises(ng.ShapeError, match="class_scores"):
         class_scores(p, np.array(labels, int))
+
+
+def test_classes_that_are_no_numbers():
+    with pytest.raises(ng.ShapeError, match=r"labels float64 \(2,\); give .* whole numbers"):
+        class_scores(np.ones((2, 3)), [0.0, 1.0])
+    with pytest.raises(ng.NanoganError, match="class_scores: there are probabilities that are not finite"):
+        class_scores([[np.nan, 1.0]], [0, 1])

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import nanogan as ng
 from nanogan.metrics import wasserstein2_squared
 
 EYE = np.eye(2)
@@ -49,8 +50,26 @@ def test_symmetric_and_zero_for_equal(rank):
     random = np.random.default_rng(3)
     c1, c2, m = spd(random, 3, rank), spd(random, 3), random.standard_normal(3)
     assert wasserstein2_squared(m, c1, 2 * m, c2) == pytest.approx(wasserstein2_squared(2 * m, c2, m, c1), rel=1e-7)
-    assert abs(wasserstein2_squared(m, c1, m, c1)) < 1e-6  # rounding below 0 becomes 0 before a root is taken: 1e-15 -> 3e-8
+    assert 0 <= wasserstein2_squared(m, c1, m, c1) < 1e-6  # rounding below 0 becomes 0 before a root is taken: 1e-15 -> 3e-8
     assert wasserstein2_squared(m, c1, m, c2) > 0
+
+
+@pytest.mark.every_backend
+def test_arrays_of_the_backend():
+    there = [ng.backend.asarray(np.array(a, np.float32)) for a in ([0, 0], EYE, [3, 4], 4 * EYE)]
+    assert wasserstein2_squared(*there) == pytest.approx(27)
+
+
+@pytest.mark.parametrize("moments", [([0, 0, 0], EYE, [0, 0], EYE), ([0], EYE, [0, 0], EYE), ([0, 0], [1, 1], [0, 0], EYE), (0, 1, 0, 1)])
+def test_moments_that_do_not_go_together(moments):
+    with pytest.raises(ng.ShapeError, match=r"wasserstein2_squared: means .*; give \(D,\) and \(D, D\)"):
+        wasserstein2_squared(*moments)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_moments_that_are_no_numbers(bad):
+    with pytest.raises(ng.NanoganError, match="not finite"):
+        wasserstein2_squared([0, 0], [[1, 0], [0, bad]], [0, 0], EYE)
 
 
 def test_trace_of_a_product_in_two_dimensions():

@@ -94,7 +94,10 @@ def test_files_that_are_no_lenet(tmp_path):
     (tmp_path / "text.npz").write_text("no archive")
     np.savez(tmp_path / "other.npz", **{"out.bias": np.zeros(10)})
     np.savez(tmp_path / "pickled.npz", **{"out.bias": np.array([None])})
-    for name in ("missing.npz", "text.npz", "other.npz", "pickled.npz"):
+    sick = lenet.LeNet()
+    sick.dense1.weight.data[3, 4] = np.nan
+    lenet.save_lenet(tmp_path / "sick.npz", sick)
+    for name in ("missing.npz", "text.npz", "other.npz", "pickled.npz", "sick.npz"):
         with pytest.raises(ng.NanoganError, match=f"{name} (cannot be read|holds no LeNet).*--train-lenet makes one"):
             lenet.load_lenet(tmp_path / name)
 

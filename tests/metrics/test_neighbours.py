@@ -51,8 +51,11 @@ def balls(generated, real, k):
     return covered(generated, real), covered(real, generated)
 
 
+@pytest.mark.parametrize("block", [2**24, 200])
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_precision_and_recall(k):
+def test_precision_and_recall(k, block, monkeypatch):
+    """Also where little fits into memory at once."""
+    monkeypatch.setattr(neighbours, "BLOCK", block)
     generated, real = 0.7 * points(60, 4), points(80, 4, seed=1)
     assert precision_recall(asarray(generated), asarray(real), k) == pytest.approx(balls(generated, real, k))
 
@@ -76,6 +79,7 @@ def test_memorisation():
     assert memorisation(10 * unseen, training, unseen) > 2
     mean = float(nearest(unseen, training)[0].mean())
     assert memorisation(unseen[:30], training, mean) == pytest.approx(memorisation(unseen[:30], training, unseen))
+    assert memorisation(unseen[:30], training, np.float32(mean)) == pytest.approx(memorisation(unseen[:30], training, mean))
     assert memorisation(unseen, training, training) == math.inf  # held-out samples that are not
 
 
@@ -93,3 +97,13 @@ def test_memorisation():
 def test_errors(call):
     with pytest.raises(ng.ShapeError, match=r"nearest: |precision_recall: "):
         call()
+
+
+@pytest.mark.parametrize("distance", [nearest, precision_recall])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_no_numbers(distance, bad):
+    sick = points(9)
+    sick[3, 1] = bad
+    for pair in ((sick, points(9)), (points(9), sick)):
+        with pytest.raises(ng.NanoganError, match=f"{distance.__name__}: there are samples that are not finite"):
+            distance(*pair)

@@ -52,6 +52,7 @@ def test_arrays_of_the_backend(tmp_path):
         (images(0), images(0), ()),
         (images(3, 2), images(3, 2), ()),
         (images(3), images(3), ([0.5, 0.5], [1.0])),
+        (images(3), images(3), ([0.5, 0.5],)),
     ],
 )
 def test_errors(tmp_path, samples, real, shares):

@@ -2,39 +2,46 @@
 
 report = of_run("runs/quickstart-1")
 report["findings"]                     # [] if it is healthy
-
 """
 
 import dataclasses
 import math
+import os
 import pathlib
 import time
+import zlib
 
 import numpy
 
 from nanogan import data, viz
-from nanogan.backend import NanoganError, asarray, random, to_numpy
+from nanogan.backend import NanoganError, asarray, random, to_numpy, xp
 from nanogan.gan import checkpoint, config, recipes
 from nanogan.gan.diagnosis import history, lattice, networks
 from nanogan.gan.diagnosis.finding import NAMES
 from nanogan.gan.diagnosis.watch import one_step
+from nanogan.gan.evaluation import MNIST
 from nanogan.gan.run import pictures_in, read_history, step_of
 from nanogan.gan.trainer import Trainer
 from nanogan.metrics import lenet
 
 SAMPLES = 256
 REPLAY_SECONDS = 20  # for the steps between a checkpoint and a loss that is no number
-PICTURES = 50  # of a run that are looked through for when it collapsed
+PICTURES = 100  # of a run that are looked through for when it collapsed, from the first to the last
 
 
 def of_run(folder, n=SAMPLES):
     """{"run", "recipe", "steps", "findings", "left_out"}: a list of Findings in the order of NAMES, and what could not be looked at, and why.
 
-    n: how many samples are drawn.  Raises NanoganError where ``folder`` holds no run.
+    n: how many samples are drawn.  Raises NanoganError where ``folder`` holds no run.  The random stream stays as it is.
     """
-    folder = pathlib.Path(folder).expanduser()
-    if not folder.is_dir():
+    folder = pathlib.Path(os.path.expanduser(folder))
+    if not os.path.isdir(folder):
         raise NanoganError(f"{folder} is no folder; name that of a run, such as runs/quickstart-1")
+    with random.fork(0):  # a trainer seeds it
+        return _of_run(folder, n)
+
+
+def _of_run(folder, n):
     settings = config.read(folder)
     recipe = recipes.get(settings["recipe"], **settings.get("options", {}))
     rows, trainer, left_out = None, None, []
@@ -47,6 +54,8 @@ def of_run(folder, n=SAMPLES):
         header, arrays = checkpoint.load(folder / "checkpoint.npz")
         trainer, why = _trainer(settings, recipe, header, arrays, folder)
         left_out += why
+        if trainer and not trainer.steps:
+            left_out.append("the checkpoint is from before the first step: samples are not judged")
     else:
         left_out.append("there is no checkpoint.npz: networks and samples are not judged")
     found, diameter = examine(trainer, n, folder) if trainer else ([], None)
@@ -75,33 +84,45 @@ def _trainer(settings, recipe, header, arrays, folder):
 def examine(trainer, n=SAMPLES, folder=None):
     """(findings, diameter) of a trainer as it is: its networks, optimisers and data.  folder: the run's, for its pictures.
 
-    The diameter is the largest distance between two samples, real or generated; None where that is no number.  Of a history
-    they are part of no finding here.
+    The diameter is the largest distance between two samples, real or generated; None where that is no number: it is what
+    ``history.from_history`` takes.  Of a young run less is said, for all begin alike: nothing about samples and units before the first step,
+    and that samples are all alike only after as many steps as a history of it would have to have.
     """
     recipe, generator, critic = trainer.recipe, trainer.generator, trainer.critic
     noise, real = _draws(trainer, n)
     if broken := networks.not_finite(generator, critic, noise[:8], real[:8]):
         return [broken], None
     optimizers, step = (trainer.g_opt, trainer.d_opt), one_step(recipe, real)
+    lag = networks.batch_norm_lag(generator, noise, real) if trainer.steps else None
+    batch_wise = lag is not None or recipe.sample_mode == "train"  # else samples that only lag would look alike
+    samples = networks.made(generator, noise, batch_wise, recipe.batch_size)
     found = [
+        lag,
         networks.ranges_differ(generator, noise, real),
         networks.large_eps(generator, critic),
-        networks.batch_norm_lag(generator, noise, real),
         networks.critic_changed(recipe.step, generator, critic, *optimizers, step, recipe.step_options),
-        networks.dead_units(generator, noise, "generator"),
-        networks.dead_units(critic, real, "critic"),
     ]
-    batch_wise = found[2] is not None or recipe.sample_mode == "train"  # else samples that only lag would look alike
-    samples = networks.made(generator, noise, batch_wise, recipe.batch_size)
-    scale = (lambda x: x / 127.5 - 1) if recipe.pixels == "raw" else (lambda x: x)  # ranges are a finding of their own
-    labels = None if trainer.dataset.labels is None else trainer.dataset.labels[_chosen(trainer, n)]
-    classify = _classes if trainer.dataset.name == "mnist" else None
-    collapsed = networks.generator_collapsed(samples, scale(real), labels, classify)
-    if collapsed and folder:
-        collapsed = dataclasses.replace(collapsed, since=collapsed_since(folder, recipe))
-    found += [collapsed, lattice.checkerboard(samples, scale(real), lattice.stride_periods(generator))]
+    if trainer.steps:
+        scaled = real / 127.5 - 1 if recipe.pixels == "raw" else real  # ranges are a finding of their own
+        found += [
+            networks.dead_units(generator, noise, "generator"),
+            networks.dead_units(critic, xp.concatenate([real, samples]), "critic"),
+            _collapsed(trainer, n, samples, scaled, folder),
+            lattice.checkerboard(samples, scaled, lattice.stride_periods(generator)),
+        ]
     most = networks.distances(numpy.concatenate([to_numpy(real), to_numpy(samples)])).max()
     return [finding for finding in found if finding], float(most)
+
+
+def _collapsed(trainer, n, samples, real, folder):
+    """The finding of samples that are all alike, unless the run is so young that they need not be otherwise yet."""
+    recipe, dataset = trainer.recipe, trainer.dataset
+    if trainer.steps < max(history.ALIKE_STEPS, history.ALIKE_ROWS * recipe.log_every):
+        return None
+    labels = None if dataset.labels is None else dataset.labels[_chosen(trainer, n)]
+    digits = dataset.shape == (28, 28, 1) and zlib.crc32(dataset.samples) == MNIST
+    collapsed = networks.generator_collapsed(samples, real, labels, _classes if digits else None)
+    return dataclasses.replace(collapsed, since=collapsed_since(folder, recipe)) if collapsed and folder else collapsed
 
 
 def _chosen(trainer, n):
@@ -150,14 +171,17 @@ def _replayed(finding, trainer, settings):
 
 
 def collapsed_since(folder, recipe):
-    """The step of the first of a run's pictures from which on the images in all of them are alike; None where pictures do not tell."""
+    """The step of the first of a run's pictures from which on the images in all of them are alike; None where pictures do not tell.
+
+    Of more than PICTURES every second is looked at, or every third ...
+    """
     pictures = pictures_in(folder)
     if len(recipe.image_shape) != 3 or not (folder / "real.png").is_file() or len(pictures) < 2:
         return None
     try:
         usual = _apart(folder / "real.png", *(recipe.real_grid or recipe.grid), recipe)
         since = None
-        for path in reversed(pictures[-PICTURES:]):
+        for path in pictures[:: -len(pictures) // PICTURES]:  # the last one first
             if _apart(path, *recipe.grid, recipe) >= history.ALIKE * usual:
                 break
             since = step_of(path)

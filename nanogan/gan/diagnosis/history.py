@@ -37,15 +37,20 @@ def from_history(history, critic_gives="logit", diameter=None):
 
 
 def lasting(sick, steps, rows, over=0):
-    """The first step of the rows at the end in which ``sick`` holds, if there are at least ``rows`` over more than ``over`` steps; else None.
+    """The first step of the rows at the end in which ``sick`` holds, if there are at least ``rows``, over at least ``over`` steps; else None.
+
+    The first row of all stands for as many steps as the second: a history can begin where a run was resumed.
 
     >>> lasting(numpy.array([True, False, True, True]), numpy.array([10, 20, 30, 40]), rows=2)
     30
     """
     healthy = numpy.flatnonzero(~sick)
     start = healthy[-1] + 1 if len(healthy) else 0
-    before = steps[start - 1] if start else 0
-    if len(sick) - start < rows or steps[-1] - before < over:
+    if len(sick) - start < rows:
+        return None
+    first = max(0, 2 * steps[0] - steps[1]) if len(steps) > 1 else 0
+    before = steps[start - 1] if start else first
+    if steps[-1] - before < over:
         return None
     return int(steps[start])
 
@@ -98,7 +103,7 @@ def loss_frozen(history):
                     )  # fmt: skip
     twice = (abs(h["d_loss"] - TWICE[0]) < TWICE_WITHIN) & (abs(h["g_loss"] - TWICE[1]) < TWICE_WITHIN)
     since = lasting(twice, h["step"], FROZEN_ROWS)
-    if since is None:
+    if since is None or not numpy.median(h["g_grad_norm"][h["step"] >= since]) < NO_GRADIENT:
         return None
     return Finding(
         "loss-frozen",
@@ -114,7 +119,7 @@ def wasserstein_too_large(history, diameter):
     estimate, last = h["d_real"] - h["d_fake"], max(LARGE_ROWS, len(h["step"]) // 5)
     if len(estimate) < LARGE_ROWS or h["step"][-1] < LARGE_STEPS or not numpy.median(estimate[-last:]) > diameter:
         return None
-    since = int(h["step"][estimate > diameter][0])
+    since = lasting(estimate > diameter, h["step"], 1) or int(h["step"][-last:][estimate[-last:] > diameter][0])
     figures = {"estimate": float(numpy.median(estimate[-last:])), "diameter": float(diameter), "penalty": float(numpy.median(h["penalty"][-last:]))}
     return Finding(
         "wasserstein-too-large",

@@ -23,7 +23,7 @@ def checkerboard(samples, real, periods):
                 return Finding(
                     "checkerboard",
                     f"generated images carry a lattice of period {period}: {'down' if axis == 0 else 'across'} them that frequency has {peak:.1f} times "
-                    f"the energy of its neighbours, and {energy / usual:.1f} times that of real images",
+                    f"the energy of its neighbours, and {energy / usual:.3g} times that of real images",
                     "use kernels that the stride divides (4 for a stride of 2), or train longer where they are",
                     {"period": period, "peak": peak, "against_real": energy / usual},
                 )
@@ -37,7 +37,7 @@ def _line(images, period, axis):
     power = (abs(numpy.fft.rfft(x, axis=1)) ** 2).mean(axis=(0, 2, 3))
     place = round(x.shape[1] / period)
     near = [i for i in (place - 2, place - 1, place + 1, place + 2) if 0 < i < len(power)]
-    return power[place] / max(power[near].mean(), 1e-30), power[place] / max(power[1:].sum(), 1e-30)
+    return power[place] / max(power[near].mean(), 1e-30), max(power[place] / max(power[1:].sum(), 1e-30), 1e-12)  # never 0: others are divided by it
 
 
 def stride_periods(generator):

@@ -168,11 +168,12 @@ def batch_norm_lag(generator, noise, real):
     if not lag > LAG:
         return None
     momentum = max(norm.momentum for norm in norms)
+    patience = f"train on, for they forget their start only after some {3 / (1 - momentum):.0f} steps" if momentum < 1 else "lower the momentum"
     return Finding(
         "batch-norm-lag",
         f"one z gives two images: samples in inference mode differ from those in training mode by {lag:.2f} of the data's deviation, because batch "
         f"norm's moving statistics (momentum {momentum:g}) are not those of the batches",
-        f"train on, for they forget their start only after some {3 / (1 - momentum):.0f} steps, or look in training mode (--set sample_mode=train)",
+        f"{patience}, or look in training mode (--set sample_mode=train)",
         {"lag": lag, "momentum": momentum},
     )
 
@@ -267,7 +268,7 @@ class _Idle:
 
 
 def dead_units(network, x, who):
-    """ReLU units that are 0 on every sample: no gradient reaches what is before them."""
+    """ReLU units that are 0 on every one of x: no gradient reaches what is before them.  x: all that ``network``, ``who``, is trained on."""
     worst = None
     with untouched(network):
         for name, layer, _, y in layer_outputs(network.eval(), x):
@@ -288,7 +289,9 @@ def dead_units(network, x, who):
 
 
 def slope(critic, real, fake):
-    """The mean norm of the critic's gradient between real and generated samples, in training mode."""
+    """The mean norm of the critic's gradient between real and generated samples, as many of each as there are of both, in training mode."""
+    n = min(len(real), len(fake))
+    real, fake = real[:n], fake[:n]
     with untouched(critic):
         critic.train()
         alpha = random.uniform((len(real), *(1 for _ in real.shape[1:])))
