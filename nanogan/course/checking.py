@@ -44,6 +44,8 @@ def check(name: str, answer) -> None:
       likely: ...
     """
     exercise = exercises.get(name)
+    if answer is exercise.solution:  # mine() gave it, and the cell of the exercise was not run since
+        raise CheckFailed(f"{name}: this is the solution that stands in for yours; run the cell in which you write it, then this one", "the stand-in")
     try:
         cases = verdict(exercise, answer)
     except CheckFailed:
@@ -51,7 +53,7 @@ def check(name: str, answer) -> None:
         raise
     _right[name] = answer
     record = records.note(name, tries=1, passed=True)
-    print(f"{name}: right, in {cases} cases" + (f", at the {_nth(record['tries'])} try" if 1 < record["tries"] < 10 else ""))
+    print(f"{name}: right, in {cases} case{'s' if cases > 1 else ''}" + (f", at the {_nth(record['tries'])} try" if 1 < record["tries"] < 10 else ""))
 
 
 def _nth(n):
@@ -72,6 +74,8 @@ def verdict(exercise: Exercise, answer) -> int:
             differs = difference(mine, expected, exercise.rtol)
             if differs is None and changed is None:
                 continue
+            if differs and not isinstance(mine, Raised) and not inspect.signature(exercise.solution).parameters:
+                differs = f"you give {told(mine)}, and that is not it"  # on paper: the answer is not given away
             why = f"it changes its argument {changed}; work on a copy" if changed else likely(exercise, answer, cases, number, outcome)
             shown = _names(exercise, case)
             lines = [
@@ -133,8 +137,10 @@ def _callable(exercise, answer):
 def _names(exercise, case):
     """The arguments of a case, as a learner would write them, small arrays in full."""
     names = [*inspect.signature(exercise.solution).parameters]
+    if not names:  # on paper
+        return ", ".join(f"question {value}" for value in case) or "no arguments"
     names += [f"number {i + 1}" for i in range(len(names), len(case))]
-    return ", ".join(f"{name} = {told(value)}" for name, value in zip(names, case, strict=False)) or "no arguments"
+    return ", ".join(f"{name} = {told(value)}" for name, value in zip(names, case, strict=False))
 
 
 def mine(name: str):

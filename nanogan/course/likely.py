@@ -11,7 +11,7 @@ from nanogan.course.outcomes import Raised, array_of, close, difference
 
 def likely(exercise, answer, cases, failing, outcome):
     """The sentence about what is wrong with ``answer``, which fails in case number ``failing``; outcome(exercise, answer, case)[0] is what comes of it."""
-    mine = [outcome(exercise, answer, case)[0] for case in cases[: max(failing + 1, 12)]]
+    mine = [outcome(exercise, answer, case)[0] for case in cases[: max(failing + 1, 8)]]
     expected = [outcome(exercise, exercise.solution, case)[0] for case in cases[: len(mine)]]
     best, most = None, 0
     for mistake in exercise.mistakes:

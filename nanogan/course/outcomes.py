@@ -111,7 +111,7 @@ def told(value):
     if found is None:
         return type(value).__name__
     if found.ndim == 0:
-        return f"{found.item():.6g}"
+        return f"{found.item():,}" if found.dtype.kind in "iu" else f"{found.item():.6g}"
     if found.size <= SMALL:
         return numpy.array2string(found, separator=", ", precision=4, formatter={"float_kind": lambda v: f"{v:.5g}"}).replace("\n", "")
     return f"{found.dtype} {found.shape}"

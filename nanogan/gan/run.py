@@ -167,7 +167,7 @@ class Run:
     @property
     def maker(self):
         """What builds the networks anew."""
-        return {"recipe": self.config["recipe"], "options": self.config["options"]}
+        return {"recipe": self.config.get("recipe"), "options": self.config.get("options", {})}
 
     def checkpoint_due(self, steps):
         """Whether one should be saved after ``steps`` steps: every so many, or once a minute where none is said."""

@@ -97,6 +97,12 @@ def test_the_first_case_that_fails_is_shown_with_its_shapes():
     assert "case 4 of 4: x = float64 (5, 3), w = float64 (3, 5)" in bigger and "25 of 25 entries are wrong; at [" in bigger
 
 
+def test_what_is_asked_on_paper_is_not_given_away():
+    paper = Exercise("99.paper", lambda: (633_601, 2.5), cases=lambda rng: [("a",), ("b",)], outcome=lambda answer, question: answer()["ab".index(question)])
+    assert failure(lambda: (633_601, 3.5), paper).splitlines()[1:3] == ["  case 2 of 2: question b", "  you give 3.5, and that is not it"]
+    assert "you give 633,600, and that is not it" in failure(lambda: (633_600, 2.5), paper)
+
+
 def test_a_failure_has_no_traceback_in_a_notebook():
     error = checking.CheckFailed("a\nb")
     assert error._render_traceback_() == ["a", "b"]
@@ -117,6 +123,10 @@ def test_dictionaries_and_tuples_say_which_part_differs():
 
 def test_the_answer_of_a_learner_who_passed_is_used_and_recorded(exercise, place, capsys):
     assert mine("99.double") is double and "the solution stands in" in capsys.readouterr().out
+    with pytest.raises(checking.CheckFailed, match="the solution that stands in for yours; run the cell"):
+        checking.check("99.double", mine("99.double"))
+    assert not place.exists()
+    capsys.readouterr()
     with pytest.raises(checking.CheckFailed):
         checking.check("99.double", lambda x, w: x @ w)
 
@@ -147,7 +157,7 @@ def test_hints_come_in_steps(exercise, capsys):
 def test_progress_counts_what_is_done(exercise, monkeypatch, capsys):
     monkeypatch.setattr(exercises, "TITLES", {"99": "A notebook"})
     progress()
-    checking.check("99.double", double)
+    checking.check("99.double", lambda x, w: double(x, w))
     progress()
     assert capsys.readouterr().out.splitlines() == ["99  A notebook  0 of 1", "99.double: right, in 4 cases", "99  A notebook  1 of 1  double"]
 
@@ -157,7 +167,7 @@ def test_a_record_that_cannot_be_read_is_left_alone(exercise, place):
     for text in ("{", "[1]", '{"a": 1}', '{"a": {"tries": "x"}}'):
         place.write_text(text)
         with pytest.raises(ng.NanoganError, match=r"cannot be read .*move it away"):
-            checking.check("99.double", double)
+            checking.check("99.double", lambda x, w: double(x, w))
         assert place.read_text() == text
 
 

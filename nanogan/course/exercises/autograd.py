@@ -252,7 +252,7 @@ def _graphs(rng):
     for _ in range(15):
         n = int(rng.integers(2, 9))
         yield ([[int(p) for p in rng.integers(0, i, rng.integers(1, 4))] if i else [] for i in range(n)],)
-    yield (100_000,)  # a chain
+    yield (20_000,)  # a chain
 
 
 def _recursive(output):

@@ -172,6 +172,7 @@ FORWARD_AND_CENTRAL = Exercise(
 
 def hessian(f, x):
     """All second derivatives of f at x: f takes a tensor (n,) and gives a number, x is an array (n,); returns an array (n, n)."""
+
     # <yours>
     def times(v):
         t = ng.Tensor(x, requires_grad=True)
