@@ -323,10 +323,10 @@ def _paint_track(axes, left, right, y, share):
 
 def _paint_sliders(axes, width, values, ranges):
     """A row for each slider: its name, the track with the knob where it stands, its value."""
+    left, right = max(0.24 * width, 0.55 + 0.085 * max(map(len, values))), 0.72 * width  # a name has room, however narrow the figure
     for row, (name, value) in enumerate(values.items()):
         low, high, _ = ranges[name]
         y = 0.27 * (len(values) - row) - 0.08
-        left, right = 0.24 * width, 0.72 * width
         _paint_track(axes, left, right, y, (value - low) / (high - low))
         axes.text(left - 0.5, y, name, ha="right", va="center", fontsize=9)
         axes.text(right + 0.5, y, _short(value), va="center", fontsize=9, weight="bold", color=KNOB)
