@@ -104,8 +104,9 @@ def dcgan_fifa(bn_init="normal", slope=0.2, alpha="mask", background="white"):
     """The same on faces of footballers, cut out (text 003, second part); give a folder of images with --data.
 
     Kept from the text: colours are multiplied by (alpha > 50), so that what is nearly transparent is
-    black; and pixels stay in 0...255, while the generator's tanh cannot leave [-1, 1].  The critic tells
-    them apart at once, and nothing is learned: pixels=scaled mends it.  All else, bn_init, slope, alpha and
+    black; and pixels stay in 0...255, while the generator's tanh cannot leave [-1, 1].  The batch norm
+    behind the critic's first convolution hides the difference from it, and with it brightness and contrast
+    from the generator, which never learns them: pixels=scaled mends it.  All else, bn_init, slope, alpha and
     background too, is as in dcgan-pokemon.
     """
     return Recipe(

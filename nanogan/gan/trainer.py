@@ -94,7 +94,8 @@ class Trainer:
             notes.append(penalty_notice(self.critic, self.recipe.step_options["gp_mode"]))
         if self.recipe.pixels == "raw" and self.dataset.is_images:
             notes.append(
-                "real pixels lie in [0, 255], and generated ones in [-1, 1]: the critic tells them apart at once (--set pixels=scaled mends it)"
+                "real pixels lie in [0, 255], and generated ones in [-1, 1]: a critic tells them apart at once, or, where batch norm follows its first "
+                "convolution, never sees brightness and contrast (--set pixels=scaled mends it)"
             )
         if backend_name() == "cupy":
             notes.append("the first step takes longer: it compiles GPU kernels, which CuPy keeps for the next run; rates do not count it")
