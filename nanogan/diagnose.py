@@ -38,13 +38,29 @@ def main(argv=None):
 def report(found):
     """The findings as text, for a terminal of 100 columns."""
     findings = found["findings"]
-    many = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}" if findings else "healthy: nothing found"
-    lines = [f"{found['run']} ({found['recipe']}, {found['steps']:,} steps): {many}"]
+    lines = [f"{found['run']} ({found['recipe']}, {_age(found)}): {_verdict(found)}"]
     for number, finding in enumerate(findings, 1):
         since = "" if finding.since is None else f", since step {finding.since:,}"
         lines += ["", f"  {number}. {finding.name}{since}", *_wrap(finding.sentence, "     "), *_wrap(finding.remedy, "     -> ")]
     lines += [line for why in found["left_out"] for line in _wrap(why, "  left out: ")]
     return "\n".join(lines)
+
+
+def _age(found):
+    """How far the run is, and its networks, where they are from before."""
+    networks, history = found["networks"], found["history"]
+    if networks is not None and history is not None and networks != history:
+        return f"networks of step {networks:,}, history to {history:,}"
+    return f"{found['steps']:,} step{'s' if found['steps'] != 1 else ''}"
+
+
+def _verdict(found):
+    """How much was found, and how much of that which could be found."""
+    if findings := found["findings"]:
+        return f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
+    if found["networks"] is None and found["history"] is None:
+        return "nothing could be judged"
+    return "nothing found in what could be judged" if found["left_out"] else "healthy: nothing found"
 
 
 def _wrap(text, indent):

@@ -13,6 +13,7 @@ The last row is of real samples, as many: what is no farther off than they are i
 import json
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
@@ -83,32 +84,60 @@ def check(args):
 def evaluate(args):
     """Score every path, and real samples of the same number; print, and leave JSON and pictures."""
     began = time.perf_counter()
-    subjects = [evaluation.subject_of(path, args.samples, args.seed) for path in tqdm(args.paths, desc="samples", leave=False, delay=2, disable=None)]
+    subjects = [subject_of(path, args) for path in tqdm(args.paths, desc="samples", leave=False, delay=2, disable=None)]
     folders = folders_for(args, subjects)
     judge = judge_for(args, subjects)
     rows = [{"name": subject.name} | judge.score(subject.samples) for subject in tqdm(subjects, desc="scores", leave=False, delay=2, disable=None)]
     real = {n: {"name": "real"} | judge.floor(n, args.seed) for n in sorted({row["n"] for row in rows})}
     tell(args, judge, [*rows, *real.values()])  # first: whatever becomes of the files, this was worth a minute
+    where = []
     for subject, folder, row in zip(subjects, folders, rows, strict=True):
+        where.append(f"{folder / subject.stem}.png{replaced(folder / f'{subject.stem}.json', row['n'])}")
         write_json(folder / f"{subject.stem}.json", report(args, judge, [row, real[row["n"]]]))
         save_picture(folder / f"{subject.stem}.png", judge, subject, row)
     if not args.json:
-        where = ", ".join(str(folder / f"{subject.stem}.png") for subject, folder in zip(subjects, folders, strict=True))
-        print(f"pictures, and JSON beside them: {where}   ({time.perf_counter() - began:.0f} s)")
+        print(f"pictures, and JSON beside them: {', '.join(where)}   ({time.perf_counter() - began:.0f} s)")
+
+
+def subject_of(path, args):
+    """What ``path`` holds; of an error it is told which of all paths has it."""
+    try:
+        return evaluation.subject_of(path, args.samples, args.seed)
+    except ng.NanoganError as error:
+        if path in str(error):
+            raise
+        raise ng.NanoganError(f"{path}: {error}") from error
+
+
+def replaced(path, n):
+    """A note that the evaluation in ``path``, which is about to be written anew, was of another number of samples; "" if it was not."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["rows"][0]["n"]
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return ""
+    return f" (replaced one of {before:,} samples)" if isinstance(before, int) and before != n else ""
 
 
 def judge_for(args, subjects):
     """What all subjects are held against: --data, or what every one of them learned."""
     names = {args.data or subject.data for subject in subjects}
-    if "" in names or len(names) > 1:
-        said = " and ".join(sorted(filter(None, names))) or "nothing known"
+    if names == {""}:
+        raise ng.NanoganError(f"nobody knows what {subjects[0].name} is to be like; name its data with --data")
+    if len(names) > 1:
+        said = each(subjects, lambda subject: subject.data or "nothing known")
         raise ng.NanoganError(f"what is given is to be like different data ({said}); name one with --data, or score one by one")
     first, name = subjects[0], names.pop()
     shapes = {subject.samples.shape[1:] for subject in subjects}
     if len(shapes) > 1:
-        raise ng.NanoganError(f"what is given is of different shapes ({' and '.join(map(str, shapes))}); score one by one")
+        raise ng.NanoganError(f"what is given is of different shapes ({each(subjects, lambda subject: subject.samples.shape[1:])}); score one by one")
     seed = first.seed if name == first.data else 0  # of the very set that was learned
     return evaluation.judge_of(name, args.data_dir or first.data_dir, seed, first.pictures, args.lenet, args.download, shapes.pop())
+
+
+def each(subjects, fact):
+    """A fact of each subject, in words: one subject for each different one, and four at most."""
+    firsts = {fact(subject): subject.name for subject in reversed(subjects)}
+    return ", ".join(f"{name}: {value}" for value, name in list(firsts.items())[:-5:-1])
 
 
 def report(args, judge, rows):
@@ -120,7 +149,8 @@ def tell(args, judge, rows):
     if args.json:
         print(json.dumps(strict(report(args, judge, rows)), indent=2))
     else:
-        print(judges.table(rows, judge.columns) + "\n" + judge.in_words())
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print(judges.table(rows, judge.columns, width) + "\n" + judge.in_words())
 
 
 def folders_for(args, subjects):

@@ -87,7 +87,7 @@ def main(argv=None):
     print(verdict(trainer), end="")
     last = run.folder / "samples" / f"step_{trainer.steps:06d}.png"
     print(f"pictures: {last}, {run.folder / 'samples.gif'}   losses: {run.folder / 'losses.png'}\n"
-          f"look closer: python -m nanogan.sample {place(run)}")  # fmt: skip
+          f"look closer: python -m nanogan.sample {place(run)}   (nanogan.evaluate scores it, nanogan.diagnose says what is wrong)")  # fmt: skip
     return 0
 
 

@@ -30,10 +30,10 @@ def environment(**more):
     return kept | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "NANOGAN_DATA": "no-data"} | more
 
 
-def process(name, *argv, env=None, **options):
+def process(name, *argv, env=None, timeout=300, **options):
     """``python -m nanogan.NAME``, run to its end."""
     line = [sys.executable, "-m", f"nanogan.{name}", *map(str, argv)]
-    return subprocess.run(line, capture_output=True, text=True, env=env or environment(), timeout=300, **options)
+    return subprocess.run(line, capture_output=True, text=True, env=env or environment(), timeout=timeout, **options)
 
 
 def start(*argv, **options):

@@ -39,7 +39,9 @@ def pytest_collection_modifyitems(items):
     """What is marked slow_on_strict is slow on the stand-in, what is marked slow_if_lowered with lowered thresholds."""
     for item in items:
         lowered = hasattr(item, "callspec") and item.callspec.params.get("any_size") == "lowered"
-        if (item.get_closest_marker("slow_on_strict") and item.get_closest_marker("strict_cupy")) or (item.get_closest_marker("slow_if_lowered") and lowered):
+        if (item.get_closest_marker("slow_on_strict") and item.get_closest_marker("strict_cupy")) or (
+            item.get_closest_marker("slow_if_lowered") and lowered
+        ):
             item.add_marker(pytest.mark.slow)
 
 

@@ -363,14 +363,28 @@ EVALUATE = [
     ("critic", "MADE/images/critic.npz", "MADE/images/critic.npz holds no generator; name a run's folder, or its checkpoint.npz"),
     ("cut generator", "MADE/cut.npz", "MADE/cut.npz is damaged, or no checkpoint of nanogan"),
     ("any zip", "MADE/zip/checkpoint.npz", "MADE/zip/checkpoint.npz is damaged, or no checkpoint of nanogan"),
-    ("arrays without images", "MADE/foreign/checkpoint.npz", "is damaged, or no checkpoint of nanogan (it has no header)"),
-    ("images of floats", "MADE/floats.npz", "MADE/floats.npz: its images are float64 (12, 28, 28, 1); they are uint8 (N, H, W) or (N, H, W, C)"),
-    ("few images", "MADE/few.npz", "MADE/few.npz: its images are uint8 (9, 28, 28, 1); they are uint8 (N, H, W) or (N, H, W, C), ten or more"),
+    (
+        "arrays without images",
+        "MADE/foreign/checkpoint.npz",
+        "MADE/foreign/checkpoint.npz holds 'weight', which is neither networks of nanogan nor images; images ",
+    ),
+    ("array without a name", "MADE/array.npy", "MADE/array.npy is one array without a name; images must be called `images`, uint8 (N, H, W)"),
+    (
+        "images of floats",
+        "MADE/floats.npz",
+        "MADE/floats.npz: its images are float64 (12, 28, 28); they must be uint8, 0...255: (x * 255).astype('uint8')",
+    ),
+    ("few images", "MADE/few.npz", "MADE/few.npz: its images are uint8 (9, 28, 28, 1); they must be (N, H, W) or (N, H, W, C), ten or more"),
+    ("generator of no numbers", "MADE/run MADE/nan.npz", "MADE/nan.npz: gaussian2d: the generator makes values that are not finite"),
     ("pickled images", "MADE/objects.npz", "MADE/objects.npz cannot be read (ValueError: Object arrays cannot be loaded"),
     ("images without their data", "MADE/made.npz", "mnist: no file "),
-    ("images like nothing known", "MADE/small.npz", "what is given is to be like different data (nothing known); name one with --data"),
-    ("other data", "MADE/run MADE/images", "what is given is to be like different data ("),
-    ("other shapes", "MADE/run MADE/images --data glyphs", "what is given is of different shapes ("),
+    ("images like nothing known", "MADE/small.npz", "nobody knows what MADE/small.npz is to be like; name its data with --data"),
+    (
+        "other data",
+        "MADE/run MADE/images",
+        "what is given is to be like different data (MADE/run: gaussian2d, MADE/images: MADE/digits); name one with",
+    ),
+    ("other shapes", "MADE/run MADE/images --data glyphs", "what is given is of different shapes (MADE/run: (2,), MADE/images: (28, 28, 1)); "),
     (
         "points as images",
         "MADE/run --data glyphs --samples 10",
@@ -388,7 +402,8 @@ EVALUATE = [
         "MADE/run --samples 10 --lenet MADE/lenet.npz",
         "--lenet MADE/lenet.npz: gaussian2d holds points, which no network is asked about",
     ),
-    ("no network", "MADE/images --samples 10 --lenet MADE/made.npz", "MADE/made.npz holds no LeNet (KeyError: 'out.bias"),
+    ("no network", "MADE/images --samples 10 --lenet MADE/made.npz", "MADE/made.npz holds no LeNet, for it has no array 'out.bias'; "),
+    ("no archive", "MADE/images --samples 10 --lenet MADE/text.txt", "MADE/text.txt holds no LeNet, for it is no .npz file; python -m nanogan.eval"),
     (
         "no network there",
         "MADE/images --samples 10 --lenet MADE/nothing",
@@ -429,10 +444,15 @@ DIAGNOSE = [
     ("path too long", LONG, "xxx is no folder; name that of a run"),
     ("path of no user", "~nosuchuser/run", "~nosuchuser/run is no folder; name that of a run"),
     ("file", "MADE/run/checkpoint.npz", "MADE/run/checkpoint.npz is no folder; name that of a run"),
-    ("folder without a run", "MADE/pictures", "there is no file MADE/pictures/config.json to read (No such file or directory); name the config.json"),
+    ("folder without a run", "MADE/pictures", "MADE/pictures holds no run (there is no config.json in it); name the folder of one, such as runs/qui"),
     ("config that is no JSON", "MADE/noconfig", "MADE/noconfig/config.json is no JSON ("),
     ("config of an unknown recipe", "MADE/norecipe", "no recipe 'dcgan-minst'; did you mean dcgan-mnist?"),
     ("cut checkpoint", "MADE/cutrun", "MADE/cutrun/checkpoint.npz is damaged, or no checkpoint of nanogan"),
+    (
+        "checkpoint of another recipe",
+        "MADE/otherrun",
+        "otherrun/checkpoint.npz is of the recipe quickstart, and config.json says gaussian2d; put back",
+    ),
     ("generator as checkpoint", "MADE/halfrun", "MADE/halfrun/checkpoint.npz does not fit the recipe gaussian2d of this version ("),
     ("no samples", "MADE/run --samples 0", "argument --samples: expected a whole number of at least 1, got '0'"),
     ("few samples", "MADE/run --samples 31", "--samples: fewer than 32 say nothing, and more than 2,000 no more; choose a number between"),
@@ -519,6 +539,8 @@ def make_checkpoints(made):
     arrays("later", {"format": "nanogan 9"})
     arrays("swapped", {}, **{"generator/dense_1.weight": np.zeros((3, 3), np.float32), "generator/0.weight": np.zeros((3, 3), np.float32)})
     arrays("unknown", {"recipe": "dcgan-9"})
+    arrays("nan", {}, **{"generator/dense_1.weight": np.full((2, 2), np.nan, np.float32)})
+    (made / "nan" / "checkpoint.npz").rename(made / "nan.npz")
     (made / "unknown" / "checkpoint.npz").rename(made / "unknown.npz")
     (made / "cut.npz").write_bytes((made / "images" / "generator.npz").read_bytes()[:-100])
 
@@ -533,15 +555,17 @@ def make_images(made):
         "objects": np.array([None]),
     }.items():
         np.savez(made / f"{name}.npz", images=some)
+    np.save(made / "array.npy", images)
 
 
 def make_sick_runs(made):
     run = made / "run"
-    texts = {name: (run / "config.json").read_bytes() for name in ("cutrun", "halfrun")}
+    texts = {name: (run / "config.json").read_bytes() for name in ("cutrun", "halfrun", "otherrun")}
     for name, text in (texts | {"noconfig": b"{", "norecipe": b'{"recipe": "dcgan-minst"}'}).items():
         (made / name).mkdir()
         (made / name / "config.json").write_bytes(text)
     (made / "cutrun" / "checkpoint.npz").write_bytes((run / "checkpoint.npz").read_bytes()[:-100])
+    (made / "otherrun" / "checkpoint.npz").write_bytes((made / "images" / "checkpoint.npz").read_bytes())
     (made / "halfrun" / "checkpoint.npz").write_bytes((run / "generator.npz").read_bytes())
 
 

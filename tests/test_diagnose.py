@@ -14,7 +14,6 @@ from nanogan import diagnose, train
 from nanogan.gan import checkpoint
 from nanogan.gan.diagnosis import examine
 from nanogan.gan.diagnosis.finding import NAMES
-from nanogan.gan.run import COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,8 @@ def test_a_sick_run(runs, capsys):
 def test_json(runs, capsys):
     assert call(diagnose, runs / "won", "--json") == 0
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert (found["recipe"], found["steps"], found["healthy"], found["left_out"]) == ("quickstart", 140, False, [])
+    assert (found["recipe"], found["steps"], found["history"], found["networks"], found["healthy"]) == ("quickstart", 140, 140, 140, False)
+    assert found["left_out"] == ["young run, networks of step 140: a collapse is not looked for before step 300"]
     won = found["findings"][0]
     assert won.keys() == {"name", "sentence", "remedy", "figures", "since"}
     assert won["name"] == "critic-won" and 0 < won["since"] <= 100 and won["figures"]["accuracy"] > 0.98
@@ -78,15 +78,68 @@ def test_pictures_tell_when_it_collapsed(runs, tmp_path):
     assert examine.collapsed_since(tmp_path / "run", recipe) is None
 
 
-def test_a_run_without_checkpoint_history_or_data(runs, tmp_path, capsys):
+def told(run, capsys, *options):
+    """What diagnose says of a run, in one line."""
+    assert call(diagnose, run, *options) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_a_young_run_is_not_called_sick(tmp_path, capsys):
+    """Its moving statistics lag, and it draws a lattice, like every network at first."""
+    line = ["--recipe", "quickstart", "--batch-size", 4, "--set", "log_every=2", "--set", "grid=1x2", "--out", tmp_path / "run"]
+    assert call(train, *line, "--steps", 1) == 0
+    capsys.readouterr()
+    out = told(tmp_path / "run", capsys)
+    assert "(quickstart, 1 step): nothing found in what could be judged" in out
+    assert "young run, networks of step 1: samples and units are not judged before step 16, a collapse is not looked for before step 200" in out
+    assert "young run, history to step 1: a critic that has won is not looked for before step 100" in out
+
+
+def test_networks_that_are_older_than_the_history(runs, tmp_path, capsys):
+    """As while a run goes on, with a checkpoint once a minute."""
+    shutil.copytree(runs / "healthy", tmp_path / "run")
+    assert call(train, "--recipe", "gaussian2d", "--steps", 2, "--out", tmp_path / "young") == 0
+    shutil.copy(tmp_path / "young" / "checkpoint.npz", tmp_path / "run")
+    capsys.readouterr()
+    out = told(tmp_path / "run", capsys)
+    assert "(gaussian2d, networks of step 2, history to 1,000): nothing found in what could be judged left out: young run, networks of step 2" in out
+
+
+def test_a_damaged_checkpoint_leaves_the_history(runs, tmp_path, capsys):
+    shutil.copytree(runs / "won", tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    out = told(tmp_path / "run", capsys)
+    assert "critic-won" in out and f"left out: networks and samples are not judged: {path} is damaged" in out
+    shutil.copy(runs / "healthy" / "checkpoint.npz", path)
+    out = told(tmp_path / "run", capsys)
+    assert "critic-won" in out and "is of the recipe gaussian2d, and config.json says quickstart; put back the checkpoint of this run" in out
+
+
+def test_what_is_wrong_with_a_history(runs, tmp_path, capsys):
+    shutil.copytree(runs / "healthy", tmp_path / "run")
+    path = tmp_path / "run" / "history.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:4], "torn\n", *lines[5:], "1025,0.1"]))  # the last one is just being written
+    out = told(tmp_path / "run", capsys)
+    assert "nothing found in what could be judged" in out and "left out: history.csv is damaged at line 5: what is no row is not judged" in out
+    path.write_text("".join([lines[0], "torn\n"]))
+    assert "left out: history.csv is damaged at line 2 and holds no row: losses are not judged" in told(tmp_path / "run", capsys)
+    for text in ("", lines[0]):
+        path.write_text(text)
+        assert "left out: history.csv holds no row: losses are not judged" in told(tmp_path / "run", capsys)
+    path.unlink()
+    assert "left out: there is no history.csv: losses are not judged" in told(tmp_path / "run", capsys)
+    (tmp_path / "run" / "checkpoint.npz").unlink()
+    assert "nothing could be judged" in told(tmp_path / "run", capsys) and '"healthy": null' in told(tmp_path / "run", capsys, "--json")
+
+
+def test_a_run_without_checkpoint_or_data(runs, tmp_path, capsys):
     shutil.copytree(runs / "won", tmp_path / "run")
     (tmp_path / "run" / "checkpoint.npz").unlink()
     assert call(diagnose, tmp_path / "run") == 0
     out = capsys.readouterr().out
     assert "critic-won" in out and "left out: there is no checkpoint.npz" in out
-    (tmp_path / "run" / "history.csv").write_text(",".join(COLUMNS) + "\n")
-    assert call(diagnose, tmp_path / "run") == 0
-    assert "no row of history" in capsys.readouterr().out
     config = json.loads((runs / "won" / "config.json").read_text())
     shutil.copy(runs / "won" / "checkpoint.npz", tmp_path / "run")
     (tmp_path / "run" / "config.json").write_text(json.dumps(config | {"data": str(tmp_path / "gone")}))
@@ -136,7 +189,7 @@ def test_the_page_tells_of_every_finding():
 def test_the_commands_on_the_page_provoke_what_they_stand_for(name, line, tmp_path, request):
     needs_mnist = "--data" not in line and "-mnist" in line
     folder = request.getfixturevalue("data_dir") if needs_mnist else "no-data"
-    done = process("train", *shlex.split(line), "--out", tmp_path / "run", env=environment(NANOGAN_DATA=str(folder)))
+    done = process("train", *shlex.split(line), "--out", tmp_path / "run", env=environment(NANOGAN_DATA=str(folder)), timeout=900)
     assert done.returncode == (1 if name == "not-finite" else 0), done.stderr
     done = process("diagnose", tmp_path / "run", "--json", env=environment(NANOGAN_DATA=str(folder)))
     assert name in [finding["name"] for finding in json.loads(done.stdout)["findings"]], done.stdout

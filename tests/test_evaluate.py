@@ -106,6 +106,26 @@ def test_points(place, capsys):
     assert sorted(os.listdir("scores")) == ["evaluation.json", "evaluation.png"]
 
 
+def test_what_is_replaced_is_told_if_it_was_of_another_number(place, capsys):
+    last = []
+    for n in (200, 200, 50):
+        assert call(evaluate, place / "ring", "--samples", n, "--out", "scores") == 0
+        last.append(capsys.readouterr().out.splitlines()[-1])
+    assert ["replaced" in line for line in last] == [False, False, True] and "scores/evaluation.png (replaced one of 200 samples)" in last[2]
+
+
+def test_a_terminal_that_is_too_narrow(place, capsys, monkeypatch):
+    monkeypatch.setattr(evaluate.shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    os.symlink(place / "digits", "digits")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(evaluate.sys.stdout), "isatty", lambda self: True)
+        assert call(evaluate, "digits", "--samples", 30, "--out", "scores") == 0
+    first, second = capsys.readouterr().out.split("\n\n")
+    lines = [*first.splitlines(), *second.splitlines()[:3]]
+    assert max(map(len, lines)) <= 80 and [line.split()[0] for line in lines[1:3]] == [line.split()[0] for line in lines[4:6]]
+    assert len([*lines[0].split(), *lines[3].split()]) == 10
+
+
 def test_calibrate(place, capsys):
     assert call(evaluate, "--calibrate", "--data", place / "data", "--samples", 100, "--out", "scores") == 0
     lines = capsys.readouterr().out.splitlines()

@@ -54,7 +54,7 @@ def test_a_short_run(here):
     words, _, number = distance.removesuffix(" (0 is perfect, untrained about 10)").partition(": ")
     assert words == "squared Wasserstein-2 distance between 10,000 generated points and the true Gaussian" and 0 < float(number) < 20
     assert pictures == "pictures: runs/a/samples/step_000060.png, runs/a/samples.gif   losses: runs/a/losses.png"
-    assert closer == "look closer: python -m nanogan.sample runs/a"
+    assert closer == "look closer: python -m nanogan.sample runs/a   (nanogan.evaluate scores it, nanogan.diagnose says what is wrong)"
     run = here / "runs" / "a"
     assert sorted(name for name in tree(run) if not name.startswith(".")) == [
         "checkpoint.npz", "config.json", "critic.npz", "generator.npz", "history.csv", "losses.png", "samples", "samples.gif",
@@ -75,7 +75,7 @@ def test_the_quickstart_says_where_the_pictures_are_and_how_to_draw_more(digits)
     _, pictures, closer = done.stdout.splitlines()
     assert pictures == "pictures: my run/samples/step_000002.png, my run/samples.gif   losses: my run/losses.png"
     assert {"samples", "samples.gif", "losses.png", "film_strip.png", "real.png"} <= set(tree(digits.parent / "my run"))
-    words = shlex.split(closer.partition(": ")[2])
+    words = shlex.split(closer.partition(": ")[2].partition("   (")[0])
     assert words == ["python", "-m", "nanogan.sample", "my run"]
     drawn = subprocess.run([sys.executable, *words[1:]], cwd=digits.parent, env=environment(), capture_output=True, text=True)
     assert (drawn.returncode, drawn.stdout, drawn.stderr) == (0, "6 x 10 samples: my run/samples-seed0.png\n", "")

@@ -167,6 +167,8 @@ def run(main, argv=None):
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         remedy = "; make room there and try again, a run that has a checkpoint with --resume" if error.filename and error.errno in FULL else ""
+        if error.errno in FULL and not error.filename:  # whatever else is written has a name
+            place, remedy = ", where the output goes", "; make room there, or send it elsewhere"
         return _fail(error, f"error: {error.strerror or error}{place}{remedy}", 1)
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]

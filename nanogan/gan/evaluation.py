@@ -29,6 +29,7 @@ from nanogan.metrics import lenet
 SAMPLES = 10_000  # as everybody takes, so that numbers compare
 WHILE_TRAINING = 2_000  # in a row of scores.csv
 BATCH = 250  # samples that a generator makes at a time
+CALLED = "images must be called `images`, uint8 (N, H, W) or (N, H, W, C)"
 MNIST = 0xF3639B56  # the CRC-32 of its 60,000 training images, whatever they are called
 
 
@@ -70,21 +71,41 @@ def subject_of(path, n=SAMPLES, seed=0):
 
 
 def _images_in(path):
-    """The array ``images`` of an .npz, (N, H, W, C); None where it is no such file."""
+    """The array ``images`` of an .npz, (N, H, W, C); None where it is a file of networks, or none that NumPy wrote."""
     import zipfile  # here, because it takes its time to import, and training needs it not
 
-    if not os.path.isfile(path) or not zipfile.is_zipfile(path):
+    if not os.path.isfile(path):
         return None
+    if not zipfile.is_zipfile(path):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if file.read(6) == b"\x93NUMPY":
+                raise NanoganError(f"{path} is one array without a name; {CALLED}, in an .npz: numpy.savez('made.npz', images=x)")
+        return None
+    images = None
     try:
         with numpy.load(path, allow_pickle=False) as archive:
-            if "images" not in archive.files:
-                return None
-            images = archive["images"]
+            names = archive.files
+            if "images" in names:
+                images = archive["images"]
     except Exception as error:  # a damaged archive can fail in any way
         raise NanoganError(f"{path} cannot be read ({type(error).__name__}: {' '.join(str(error).split()):.100}); write it again") from error
+    if images is not None:
+        return _checked(path, images)
+    if checkpoint.HEADER in names:
+        return None
+    some = ", ".join(f"{name!r:.40}" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    raise NanoganError(f"{path} holds {some or 'nothing'}, which is neither networks of nanogan nor images; {CALLED}")
+
+
+def _checked(path, images):
+    """``images`` as (N, H, W, C), where they are what an evaluation takes."""
+    if images.dtype != numpy.uint8:
+        negative, large = (images.dtype.kind == "f" and bool(found) for found in ((images < 0).any(), (images > 1).any()))
+        mend = "((x + 1) * 127.5)" if negative else "x" if large or images.dtype.kind in "iu" else "(x * 255)"
+        raise ShapeError(f"{path}: its images are {images.dtype} {images.shape}; they must be uint8, 0...255: {mend}.astype('uint8')")
     images = images[..., None] if images.ndim == 3 else images
-    if images.dtype != numpy.uint8 or images.ndim != 4 or len(images) < 10:
-        raise ShapeError(f"{path}: its images are {images.dtype} {images.shape}; they are uint8 (N, H, W) or (N, H, W, C), ten or more")
+    if images.ndim != 4 or len(images) < 10:
+        raise ShapeError(f"{path}: its images are {images.dtype} {images.shape}; they must be (N, H, W) or (N, H, W, C), ten or more")
     return images
 
 

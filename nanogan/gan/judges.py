@@ -192,20 +192,33 @@ FORMATS = {"n": "{:,}", "frechet": "{:.2f}", "kl": "{:.4f}", "confidence": "{:.3
            "memorisation": "{:.2f}", "good": "{:.1%}", "wasserstein2": "{:.4f}"}  # fmt: skip
 
 
-def table(rows, columns):
+def table(rows, columns, width=None):
     """Rows, dictionaries with a "name", as lines of text; columns without any figure are left out.
+
+    width: of the terminal, if there is one: what does not fit goes into tables below.
 
     >>> print(table([{"name": "a", "n": 1000, "ndb": 5}, {"name": "longer", "n": 10, "ndb": None}], ["ndb"]))
             samples  NDB
     a         1,000    5
     longer       10    -
+    >>> print(table([{"name": "a", "n": 1000, "ndb": 5}], ["ndb"], width=12))
+       samples
+    a    1,000
+    <BLANKLINE>
+       NDB
+    a    5
     """
     columns = [c for c in ("n", *columns) if any(row.get(c) is not None for row in rows)]
     cells = [["", *(HEADS[c] for c in columns)]]
     cells += [[row["name"], *(cell(c, row.get(c)) for c in columns)] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns) + 1)]
-    lines = ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]) for line in cells]
-    return "\n".join(line.rstrip() for line in lines)
+    blocks = [[]]
+    for i in range(1, len(widths)):
+        if width and blocks[-1] and widths[0] + sum(2 + widths[j] for j in [*blocks[-1], i]) > width:
+            blocks.append([])
+        blocks[-1].append(i)
+    lines = [["  ".join([line[0].ljust(widths[0]), *(line[i].rjust(widths[i]) for i in block)]).rstrip() for line in cells] for block in blocks]
+    return "\n\n".join("\n".join(block) for block in lines)
 
 
 def cell(column, value):

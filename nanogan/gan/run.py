@@ -281,11 +281,23 @@ def strip_of(pictures, epochs, per_epoch, most=6):
 
 def read_rows(path):
     """The whole rows of a history.csv, as lists of texts, without its head; what is torn or no row is left out."""
+    return [row for row in (line.split(",") for line in _whole_lines(path)) if _is_row(row)]
+
+
+def damaged_line(path):
+    """The number of the first whole line of a history.csv that is neither its head nor a row; None where there is none."""
+    for number, line in enumerate(_whole_lines(path), 1):
+        if not _is_row(line.split(",")) and (number > 1 or line != ",".join(COLUMNS)):
+            return number
+    return None
+
+
+def _whole_lines(path):
+    """All lines but one that is just being written, or was when the run ended."""
     if not pathlib.Path(path).exists():
         return []
     text = pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1]
-    return [row for row in (line.split(",") for line in whole.splitlines()) if _is_row(row)]
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def _is_row(cells):

@@ -147,8 +147,14 @@ def load_lenet(path=PACKAGED):
     >>> embed(load_lenet(), numpy.zeros((1, 28, 28, 1), numpy.uint8))[0].shape
     (1, 84)
     """
+    import zipfile  # here, because it takes its time to import
+
+    remedy = "python -m nanogan.evaluate --train-lenet makes one"
+    place = os.path.expanduser(path)
+    if os.path.isfile(place) and not zipfile.is_zipfile(place):
+        raise NanoganError(f"{path} holds no LeNet, for it is no .npz file; {remedy}")
     try:
-        with open(os.path.expanduser(path), "rb") as file, numpy.load(file, allow_pickle=False) as archive:
+        with open(place, "rb") as file, numpy.load(file, allow_pickle=False) as archive:
             state = {name: archive[name] for name in archive.files}
         with random.fork(0):  # its weights are about to be replaced
             net = LeNet(len(state["out.bias"]))
@@ -156,12 +162,12 @@ def load_lenet(path=PACKAGED):
         if not all(bool(xp.isfinite(p.data).all()) for p in net.parameters()):
             raise ValueError("there are weights that are not finite")
     except OSError as error:
-        raise NanoganError(f"{path} cannot be read ({error.strerror or error}); python -m nanogan.evaluate --train-lenet makes one") from error
+        raise NanoganError(f"{path} cannot be read ({error.strerror or error}); {remedy}") from error
+    except KeyError as error:
+        raise NanoganError(f"{path} holds no LeNet, for it has no array {error}; {remedy}") from error
     except Exception as error:  # a damaged archive can fail in any way
         why = " ".join(str(error).split())
-        raise NanoganError(
-            f"{path} holds no LeNet ({type(error).__name__}: {why:.100}); python -m nanogan.evaluate --train-lenet makes one"
-        ) from error
+        raise NanoganError(f"{path} holds no LeNet ({type(error).__name__}: {why:.100}); {remedy}") from error
     if path == PACKAGED and fingerprint(net) != SHA256:
         raise NanoganError(f"{path} is not the network that this version of nanogan scores with (its SHA-256 differs); install nanogan again")
     return net.eval()

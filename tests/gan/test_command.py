@@ -1,5 +1,6 @@
 """The way into a command and the way out of it: one line for a mistake, the right exit status, no traceback."""
 
+import errno
 import io
 import os
 import signal
@@ -111,6 +112,11 @@ class OutOfMemory(MemoryError):  # as CuPy's and NumPy's are
         (ng.DTypeError("int64"), 2, "error: int64"),
         (FileNotFoundError(2, "No such file or directory", "runs/x"), 1, "error: No such file or directory: runs/x"),
         (OSError("the disk\nis on fire"), 1, "error: the disk is on fire"),
+        (
+            OSError(errno.ENOSPC, "No space left"),
+            1,
+            "error: No space left, where the output goes; make room there, or send it elsewhere",
+        ),
         (OutOfMemory("Unable to allocate 9 GiB"), 1, "error: out of memory: Unable to allocate 9 GiB; a smaller --batch-size needs less"),
         (MemoryError(), 1, "error: out of memory: no room left; a smaller --batch-size needs less"),
         (ZeroDivisionError("by\r\nzero"), 1, "error: ZeroDivisionError: by zero, at gan/test_command.py:"),
@@ -177,7 +183,7 @@ def test_a_reader_that_goes_away_is_no_news(body, status):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full is Linux's")
 def test_a_full_disk_is_one_line():
     with open("/dev/full", "w") as full, start("print('y')", stdout=full) as program:
-        assert program.stderr.read() == "nanogan: error: No space left on device\n"
+        assert program.stderr.read() == "nanogan: error: No space left on device, where the output goes; make room there, or send it elsewhere\n"
     assert program.returncode == 1
 
 

@@ -176,11 +176,14 @@ def test_images_of_any_program(tmp_path, shape):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": np.ones((12, 28, 28))}, "its images are float64"),
+        ({"images": np.ones((12, 28, 28))}, r"its images are float64 .*; they must be uint8, 0...255: \(x \* 255\).astype\('uint8'\)"),
+        ({"images": -np.ones((12, 28, 28), np.float32)}, r"float32 .*: \(\(x \+ 1\) \* 127.5\).astype"),
+        ({"images": np.full((12, 28, 28), 200)}, r"int64 .*: x.astype"),
         ({"images": np.ones((12, 784), np.uint8)}, r"uint8 \(12, 784\)"),
         ({"images": np.ones((9, 28, 28), np.uint8)}, "ten or more"),
         ({"images": np.array([None] * 12)}, "cannot be read"),
-        ({"pictures": np.ones((12, 28, 28), np.uint8)}, "no checkpoint of nanogan"),
+        ({"pictures": np.ones((12, 28, 28), np.uint8)}, "holds 'pictures', .*; images must be called `images`, uint8"),
+        (dict.fromkeys("abcde", np.ones(3)), "holds 'a', 'b', 'c' and 2 more, "),
     ],
 )
 def test_images_that_are_none(tmp_path, arrays, message):

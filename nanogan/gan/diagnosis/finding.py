@@ -22,6 +22,6 @@ class Finding:
 
 
 NAMES = (
-    "not-finite", "loss-frozen", "critic-won", "generator-collapsed", "wasserstein-too-large", "ranges-differ", "batch-norm-lag", "batch-norm-eps",
-    "critic-changed", "dead-units", "checkerboard",
+    "not-finite", "loss-frozen", "critic-won", "generator-collapsed", "modes-missing", "wasserstein-too-large", "ranges-differ", "batch-norm-lag",
+    "batch-norm-eps", "critic-changed", "dead-units", "checkerboard",
 )  # fmt: skip

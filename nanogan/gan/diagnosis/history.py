@@ -6,6 +6,7 @@ A history is {column: float64 array}, a row every log interval, NaN for what a r
 lasts, that is, if it holds in the last rows, and has held long enough not to be the start of a run or chance.
 """
 
+import itertools
 import math
 
 import numpy
@@ -86,7 +87,7 @@ def critic_has_won(history):
 def loss_frozen(history):
     """A loss that stands where a probability is clipped (or a sigmoid taken twice), with no gradient left."""
     h = history
-    for who, letter in (("generator", "g"), ("critic", "d")):
+    for (who, letter), (other, others) in itertools.permutations((("generator", "g"), ("critic", "d"))):
         loss, norms = h[f"{letter}_loss"], h[f"{letter}_grad_norm"]
         for name, clip in sorted(CLIPS.items(), key=lambda item: abs(item[1] - loss[-1])):
             for share in (1, 0.5, 2) if letter == "d" else (1,):  # of two losses, of which one is 0, the mean; both, the sum
@@ -94,10 +95,11 @@ def loss_frozen(history):
                 if since is not None and (norm := float(numpy.median(norms[h["step"] >= since]))) < NO_GRADIENT:
                     figures = {"loss": float(loss[-1]), "clip": share * clip, "grad_norm": norm}
                     times = {1: "", 0.5: "half of ", 2: "twice "}[share]
+                    beside = "" if abs(figures["loss"] - figures["clip"]) < 0.01 else "beside "
                     return Finding(
                         "loss-frozen",
-                        f"the {who}'s loss is frozen at {figures['loss']:.2f}, {times}the clip value {name} = {clip:.2f}: the critic's sigmoid is "
-                        f"saturated, and no gradient passes (norm {figures['grad_norm']:.1g})",
+                        f"the {who}'s loss is frozen at {figures['loss']:.2f}, {beside}{times}the clip value {name} = {clip:.2f}: the critic's sigmoid "
+                        f"is saturated, and no gradient passes (norm {figures['grad_norm']:.1g}); the {other}'s loss is {h[f'{others}_loss'][-1]:.2f}",
                         "compute the loss from logits (ops.sigmoid_bce), lower the critic's rate, and see that labels are not swapped",
                         figures, since,
                     )  # fmt: skip
@@ -142,9 +144,10 @@ def collapsed(history):
 
 def alike(spread, since=None, like=""):
     """The Finding of samples that are ``spread`` times as far apart as real ones; like: what they look like, in words."""
+    apart = f"{spread:.2g} times as far apart as real ones" if spread >= 0.005 else "all the same"
     return Finding(
         "generator-collapsed",
-        f"the generator has collapsed: its samples are {spread:.2g} times as far apart as real ones{like}",
+        f"the generator has collapsed: its samples are {apart}{like}",
         "lower --lr, give the critic more steps or a higher rate than the generator, and train anew or from an earlier checkpoint",
         {"spread": spread}, since,
     )  # fmt: skip

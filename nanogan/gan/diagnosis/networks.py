@@ -22,6 +22,10 @@ LAG = 0.35  # samples in training and in inference mode may differ by that share
 EPS = 0.01  # batch norm's
 DEAD = 0.5  # of the units of a layer
 ONE_CLASS = 0.6  # of the samples, if of real ones less than half of that are of it
+MISSED = 0.1  # of a mode's even share of the samples ...
+NEAR = 0.25  # ... that lie no farther from it than that part of the way to the next mode
+YOUNG = 16  # steps before which samples and units are not judged: those of every network are bad, and moving statistics far behind
+MODES_STEPS = 2_000  # and before which a generator need not have found a mixture's modes
 
 
 @contextlib.contextmanager
@@ -136,7 +140,7 @@ def ranges_differ(generator, noise, real):
     return Finding(
         "ranges-differ",
         f"real samples lie in [{least:.3g}, {most:.3g}], and a generator that ends in {type(last).__name__} makes values in [{low:.3g}, {high:.3g}]: "
-        "the critic tells them apart by that alone",
+        "a critic tells them apart by that alone, or, behind a first batch norm, is blind to brightness and contrast",
         "scale the data to what the generator makes (--set pixels=scaled)",
         {"real": [least, most], "reach": [low, high if numpy.isfinite(high) else None]},
     )
@@ -203,6 +207,31 @@ def _commonest(samples, real, labels, classify):
     values, counts = numpy.unique(classes, return_counts=True)
     found = int(values[counts.argmax()])
     return float(counts.max() / len(classes)), found, float((usual == found).mean()), classify is not None
+
+
+def modes_missing(samples, centres, std):
+    """Modes of a mixture near which hardly a sample lies.  centres: (K, D), K of 2 or more, and std of each, as ``metrics.mode_coverage`` takes them.
+
+    That counts those that are hit, which come and go while a generator still learns where exactly they are; those that are missed do not.
+
+    >>> modes_missing(numpy.zeros((9, 2)), numpy.array([[0, 0], [5, 5]]), std=0.1).figures
+    {'missing': 1, 'of': 2, 'hit': 1, 'samples': 9}
+    """
+    n, K = len(samples), len(centres)
+    far = distances(samples, centres)  # (n, K)
+    gap = distances(centres)[~numpy.eye(K, dtype=bool)].min()
+    near = numpy.bincount(far.argmin(axis=1)[far.min(axis=1) <= NEAR * gap], minlength=K)  # (K,)
+    missing = int((near < MISSED * n / K).sum())
+    if not missing:
+        return None
+    hit, _ = metrics.mode_coverage(samples, centres, std)
+    return Finding(
+        "modes-missing",
+        f"{missing} of {K} modes are missing: near each of them lies less than a tenth of its share of {n:,} samples (within three deviations "
+        f"of their centres {hit} are hit)",
+        "train anew with a lower --lr or another objective (--set objective=least-squares); to train on seldom brings them back",
+        {"missing": missing, "of": K, "hit": hit, "samples": n},
+    )
 
 
 def critic_changed(step, generator, critic, g_opt, d_opt, batches, options):
