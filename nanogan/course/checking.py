@@ -74,9 +74,12 @@ def verdict(exercise: Exercise, answer) -> int:
             differs = difference(mine, expected, exercise.rtol)
             if differs is None and changed is None:
                 continue
-            if differs and not isinstance(mine, Raised) and not inspect.signature(exercise.solution).parameters:
-                differs = f"you give {told(mine)}, and that is not it"  # on paper: the answer is not given away
-            why = f"it changes its argument {changed}; work on a copy" if changed else likely(exercise, answer, cases, number, outcome)
+            if differs and not isinstance(mine, Raised) and _is_on_paper(exercise):
+                differs = _on_paper(mine, expected, exercise.rtol)
+            if changed:
+                why = f"it changes its argument {changed}; work on a copy (y = {changed} is none, only a second name)"
+            else:
+                why = likely(exercise, answer, cases, number, outcome)
             shown = _names(exercise, case)
             lines = [
                 f"{exercise.name}: not yet.",
@@ -86,6 +89,18 @@ def verdict(exercise: Exercise, answer) -> int:
             lines += [f"  likely: {why}"] if why else []
             raise CheckFailed("\n".join([*lines, f"  hint({exercise.name!r}) gives a hint"] if exercise.hints else lines), why)
     return len(cases)
+
+
+def _is_on_paper(exercise):
+    return not inspect.isclass(exercise.solution) and not inspect.signature(exercise.solution).parameters
+
+
+def _on_paper(mine, expected, rtol):
+    """What differs, without what it should be: the answer is not given away."""
+    if isinstance(mine, dict) and isinstance(expected, dict) and mine.keys() == expected.keys():
+        key = next(key for key in expected if difference(mine[key], expected[key], rtol))
+        return f"{key}: you give {told(mine[key])}, and that is not it"
+    return f"you give {told(mine)}, and that is not it"
 
 
 def all_cases(exercise):
@@ -101,7 +116,7 @@ def outcome(exercise, answer, case):
             found = exercise.outcome(answer, *given)
     except Exception as error:  # whatever a learner's code can raise
         return Raised(error, _line_of(error, answer)), None
-    names = [*inspect.signature(exercise.solution).parameters] if callable(exercise.solution) else []
+    names = _parameters(exercise)
     for i, (before, after) in enumerate(zip(case, given, strict=True)):
         if isinstance(before, (numpy.ndarray, list, Tensor)) and difference(after, before, 0.0):
             return found, names[i] if i < len(names) else f"number {i + 1}"
@@ -121,7 +136,10 @@ def _callable(exercise, answer):
         what = "nothing is written yet" if answer is None or answer is ... else f"{type(answer).__name__} was given, and a function is asked for"
         raise CheckFailed(f"{exercise.name}: {what}", what)
     if inspect.isclass(answer) != inspect.isclass(exercise.solution):
-        what = f"a {'class' if inspect.isclass(exercise.solution) else 'function'} is asked for; give it without brackets after its name"
+        if inspect.isclass(answer):
+            what = "a function is asked for, and a class was given; write def, and return what is asked for"
+        else:
+            what = "a class is asked for; give it without brackets after its name"
         raise CheckFailed(f"{exercise.name}: {what}", what)
     many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     wanted = [p for p in inspect.signature(exercise.solution).parameters.values() if p.default is p.empty and p.kind not in many]
@@ -134,10 +152,20 @@ def _callable(exercise, answer):
         pass
 
 
+def _parameters(exercise):
+    """What the values of a case are called: as the exercise or the solution calls them, or, if that is a class, as its outcome does."""
+    if exercise.arguments:
+        return [*exercise.arguments]
+    if inspect.isclass(exercise.solution):
+        names = inspect.signature(exercise.outcome).parameters.values()
+        return [p.name for p in names if p.kind is not p.VAR_POSITIONAL][1:]
+    return [*inspect.signature(exercise.solution).parameters]
+
+
 def _names(exercise, case):
     """The arguments of a case, as a learner would write them, small arrays in full."""
-    names = [*inspect.signature(exercise.solution).parameters]
-    if not names:  # on paper
+    names = _parameters(exercise)
+    if _is_on_paper(exercise):
         return ", ".join(f"question {value}" for value in case) or "no arguments"
     names += [f"number {i + 1}" for i in range(len(names), len(case))]
     return ", ".join(f"{name} = {told(value)}" for name, value in zip(names, case, strict=False))

@@ -35,7 +35,7 @@ class Exercise:
 
     outcome: (answer, *case) -> what is compared with the solution's: a number, an array, a Tensor, text, a tuple of those, or a
     dictionary, whose keys then name what differs.  rtol: how near, beside the largest entry.  stars: 1 on paper or a line,
-    2 a function, 3 a thought.
+    2 a function, 3 a thought.  arguments: what the values of a case are called, where the solution's parameters do not say it.
     """
 
     name: str
@@ -46,3 +46,4 @@ class Exercise:
     outcome: Callable = called
     rtol: float = 1e-9
     stars: int = 2
+    arguments: Sequence[str] = ()

@@ -4,9 +4,12 @@ What an exercise knows of mistakes is tried first: whichever does the same as th
 others, is it.  Else what can be seen from the two results: a missing return, a transpose, a sign, a factor, a flip.
 """
 
+import re
+
 import numpy
 
-from nanogan.course.outcomes import Raised, array_of, close, difference
+from nanogan.autograd import Tensor
+from nanogan.course.outcomes import SMALL, Raised, array_of, close, difference, kind_of
 
 
 def likely(exercise, answer, cases, failing, outcome):
@@ -16,7 +19,7 @@ def likely(exercise, answer, cases, failing, outcome):
     best, most = None, 0
     for mistake in exercise.mistakes:
         made = [outcome(exercise, mistake.answer, case)[0] for case in cases[: len(mine)]]
-        same = [_same(a, b, exercise.rtol) for a, b in zip(mine, made, strict=True)]
+        same = [_same(_bare(a), _bare(b), exercise.rtol) for a, b in zip(mine, made, strict=True)]
         right = _same(made[failing], expected[failing], exercise.rtol)
         if same[failing] and not right and sum(same) > most:
             best, most = mistake.sentence, sum(same)
@@ -24,7 +27,18 @@ def likely(exercise, answer, cases, failing, outcome):
 
 
 def _same(a, b, rtol):
+    if isinstance(a, Raised) and isinstance(b, Raised) and str(a.error) != str(b.error):  # two errors of one type may have two reasons
+        return False
     return difference(a, b, rtol) is None
+
+
+def _bare(value):
+    """An outcome with arrays for tensors: a mistake is the same mistake in either."""
+    if isinstance(value, dict):
+        return {key: _bare(v) for key, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)([_bare(v) for v in value])
+    return array_of(value) if isinstance(value, Tensor) else value
 
 
 def general(mine, expected, case, rtol):
@@ -33,18 +47,47 @@ def general(mine, expected, case, rtol):
     >>> general(numpy.ones((2, 3)), -numpy.ones((2, 3)), (), 1e-6)
     'the sign is the wrong way round'
     """
-    if isinstance(mine, Raised) or isinstance(expected, Raised):
+    if isinstance(mine, Raised):
+        return None if isinstance(expected, Raised) else _of_error(str(mine.error))
+    if isinstance(expected, Raised):
         return None
     if mine is None:
         return "it gives back nothing; is a return missing?"
     if isinstance(expected, dict) and isinstance(mine, dict) and mine.keys() == expected.keys():
-        return next((general(mine[k], v, case, rtol) for k, v in expected.items() if not _same(mine[k], v, rtol)), None)
+        return _of_parts([(f"{k}: ", mine[k], v) for k, v in expected.items()], case, rtol)
     if isinstance(expected, (tuple, list)) and isinstance(mine, (tuple, list)) and len(mine) == len(expected):
         if len(mine) > 1 and all(_same(a, b, rtol) for a, b in zip(mine, reversed(expected), strict=True)):
             return "the values are right, in the wrong order"
-        return next((general(a, b, case, rtol) for a, b in zip(mine, expected, strict=True) if not _same(a, b, rtol)), None)
+        return _of_parts([(f"value {i}: ", a, b) for i, (a, b) in enumerate(zip(mine, expected, strict=True), 1)], case, rtol)
     a, b = array_of(mine), array_of(expected)
+    if kind_of(mine):
+        asked = (
+            "a tensor is asked for: ops.stack(...)" if isinstance(expected, Tensor) else "an array is asked for: np.stack([t.numpy() for t in ...])"
+        )
+        return f"this is a list of tensors; {asked}"
+    if isinstance(expected, Tensor) and not isinstance(mine, Tensor) and a is not None and a.shape == b.shape and close(a, b, rtol):
+        return "a tensor is asked for: leave .numpy(), .data, .item() and NumPy's functions away"
     return None if a is None or b is None else _of_arrays(a, b, case, rtol)
+
+
+def _of_parts(parts, case, rtol):
+    """Of (label, mine, expected): what is wrong with the first that differs, by its name; without, where it is wrong with all of them."""
+    said = [(label, general(a, b, case, rtol)) for label, a, b in parts if not _same(a, b, rtol)]
+    if not said or said[0][1] is None:
+        return None
+    everywhere = len(said) == len(parts) and len({sentence for _, sentence in said}) == 1
+    return said[0][1] if everywhere else said[0][0] + said[0][1]
+
+
+def _of_error(text):
+    """What an error's message means, where it does not say it to those who do not know the engine."""
+    if found := re.match(r"(\w+)\(\) got an unexpected keyword argument '(dtype|out)'", text):
+        return f"NumPy's {found[1]} was given a tensor, and calls its method in its own way; use ops.{found[1]}, or .{found[1]}()"
+    if "does not support ufuncs" in text:
+        return "a function of NumPy was given a tensor; nanogan's ops has the same functions for tensors"
+    if "has no attribute 'node'" in text:
+        return "these are arrays, which have no history; use the tensors, without .data and .numpy()"
+    return None
 
 
 def _of_arrays(a, b, case, rtol):
@@ -54,20 +97,43 @@ def _of_arrays(a, b, case, rtol):
         if a.size == b.size and close(a.ravel(), b.ravel(), rtol):
             return f"the numbers are right, in another shape: {a.shape} for {b.shape}"
         return None
-    if not numpy.isfinite(a).all() and numpy.isfinite(b).all():
-        return "there are entries that are not finite: is something divided by 0, or the logarithm of 0 taken?"
+    one = a.ndim == 0
+    if numpy.isnan(a[~numpy.isnan(b)]).any():
+        what = "it is NaN, not a number" if one else "there are entries that are NaN, not a number"
+        return f"{what}: is it 0 / 0, or infinity minus infinity, or the root or logarithm of something negative?"
+    if numpy.isinf(a[numpy.isfinite(b)]).any():
+        what = "it is" if one else "there are entries that are"
+        return f"{what} not finite: is something divided by 0, or the logarithm of 0 taken?"
     if a.ndim == 2 and a.shape[0] == a.shape[1] and close(a.T, b, rtol):
         return "this is the transpose"
     if not a.any() and b.any():
-        return "all of it is 0"
+        return "all of it is 0" if a.size > 1 else None  # one 0 is seen without help
     if (factor := _factor(a, b, rtol)) is not None:
         return _of_factor(factor, case, b)
     for axis in range(a.ndim):
         if a.shape[axis] > 1 and close(numpy.flip(a, axis), b, rtol):
             return f"it is flipped along axis {axis}"
-    if numpy.isfinite(a).all() and close(a, b, 1e-4):
+    if _rounded(a, b):
+        return "right, but rounded too far"
+    whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"  # a count is right, or it is not
+    if not whole and numpy.isfinite(a).all() and close(a, b, 1e-4):
         return "it is nearly right: is something computed in float32, or a small constant another one?"
     return None
+
+
+def _rounded(a, b):
+    """Whether a is b with fewer digits, written down by hand: each number of a has its few, and b has the same ones."""
+    if a.size > SMALL or a.dtype.kind == "c" or b.dtype.kind == "c":
+        return False
+    for mine, true in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
+        if mine == true:
+            continue
+        if not (numpy.isfinite(mine) and numpy.isfinite(true)) or abs(mine - true) > 0.05 * abs(true):
+            return False
+        places = 0 if mine == int(mine) else len(repr(float(mine)).partition(".")[2])
+        if places > 5 or round(true, places) != mine:
+            return False
+    return True
 
 
 def _factor(a, b, rtol):
@@ -76,6 +142,8 @@ def _factor(a, b, rtol):
     if not size or not numpy.isfinite(a).all():
         return None
     c = float((a * b).sum()) / size
+    if abs(c - 1) < 1e-4:  # which is nearly right
+        return None
     return c if (close(a, c * b, rtol) and a.size + b.size > 2) or (a.size == 1 and abs(c) in (1.0,)) else None
 
 

@@ -1,11 +1,14 @@
 """What a check says: of a right answer, of wrong ones of every kind, and what it keeps of it."""
 
 import json
+import sys
+import time
 
 import numpy as np
 import pytest
 
 import nanogan as ng
+from nanogan import ops
 from nanogan.course import checking, exercises, hint, mine, progress, quick, records
 from nanogan.course.exercise import Exercise, Mistake
 from nanogan.course.notebooks import filled, solved, source, stub
@@ -98,7 +101,9 @@ def test_the_first_case_that_fails_is_shown_with_its_shapes():
 
 
 def test_what_is_asked_on_paper_is_not_given_away():
-    paper = Exercise("99.paper", lambda: (633_601, 2.5), cases=lambda rng: [("a",), ("b",)], outcome=lambda answer, question: answer()["ab".index(question)])
+    paper = Exercise(
+        "99.paper", lambda: (633_601, 2.5), cases=lambda rng: [("a",), ("b",)], outcome=lambda answer, question: answer()["ab".index(question)]
+    )
     assert failure(lambda: (633_601, 3.5), paper).splitlines()[1:3] == ["  case 2 of 2: question b", "  you give 3.5, and that is not it"]
     assert "you give 633,600, and that is not it" in failure(lambda: (633_600, 2.5), paper)
 
@@ -119,6 +124,222 @@ def test_dictionaries_and_tuples_say_which_part_differs():
     raises = Exercise("99.raises", lambda x: [][1], cases=lambda rng: [(1,)])
     assert "it should raise IndexError, and gives 3" in failure(lambda x: 3, raises)
     assert checking.verdict(raises, lambda x: "a"[2]) == 1
+
+
+def told_of(expected, mine):
+    """What a check says to one who gives ``mine`` where ``expected`` is right."""
+    return failure(lambda x: mine, Exercise("99.one", lambda x: expected, cases=lambda rng: [(1,)]))
+
+
+def test_a_tensor_is_asked_for():
+    right = ng.Tensor(np.array([6.0, 2.0]))
+    said = told_of(right, np.array([6.0, 2.0]))
+    assert "you give [6, 2], of type ndarray, and a tensor is asked for" in said
+    assert "likely: a tensor is asked for: leave .numpy(), .data, .item() and NumPy's functions away" in said
+    assert "of type float, and a tensor is asked for" in told_of(ng.Tensor(np.array(0.5)), 0.5)
+    assert "value 1: a tensor is asked for" in told_of((right, right), (right.numpy(), right))
+    assert "likely: the sign is the wrong way round" in told_of(right, np.array([-6.0, -2.0]))  # which is the worse of the two
+    assert checking.verdict(Exercise("99.array", lambda x: x, cases=lambda rng: [(np.ones(2),)]), lambda x: ng.Tensor(x)) == 1
+    once = Exercise("99.once", lambda x: right, cases=lambda rng: [(1,)], mistakes=[Mistake("this is half of it", lambda x: right / 2)])
+    assert "likely: this is half of it" in failure(lambda x: right.numpy() / 2, once)  # a mistake is known in arrays, too
+
+
+def test_a_list_of_tensors_is_no_array():
+    rows = [ng.Tensor(row) for row in np.eye(2)]
+    said = told_of(np.eye(2), rows)
+    assert "you give a list of tensors, [[1, 0], [0, 1]], and it is [[1, 0], [0, 1]]" in said
+    assert "likely: this is a list of tensors; an array is asked for: np.stack([t.numpy() for t in ...])" in said
+    assert "likely: this is a list of tensors; a tensor is asked for: ops.stack(...)" in told_of(ng.Tensor(np.eye(2)), rows)
+
+
+def test_a_reason_names_its_part_unless_it_holds_for_all_of_them():
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    assert "likely: value 2: all of it is 0" in told_of((a, b), (a, 0 * b))
+    assert "likely: slope: the sign is the wrong way round" in told_of({"loss": a, "slope": b}, {"loss": a, "slope": -b})
+    assert "likely: the sign is the wrong way round" in told_of((a, b), (-a, -b))
+    assert "likely" not in told_of((1.5, 0.5), (1.5, 0.0))  # one 0 is seen
+    assert "you give (1.5, 0), and it is (1.5, 0.5)" in told_of((1.5, 0.5), (1.5, -0.0))
+    assert "[0, 1], and it is [1, 1]" in told_of(np.ones(2), np.array([-0.0, 1.0]))
+
+
+def test_what_is_nearly_right_is_not_1_times_what_it_should_be_and_looks_different():
+    said = told_of(np.array([1.0, 0.5]), np.array([1.0, 0.5]) * (1 - 1e-8))
+    assert "you give [0.99999999, 0.49999999], and it is [1, 0.5]" in said and "likely: it is nearly right" in said
+    assert "you give 0.333333333, and it is 0.333333303" in told_of(1 / 3 - 3e-8, 1 / 3)
+    assert "you give 1.0000001, and it is 1" in told_of(np.ones(20), np.ones(20) + 1e-7)
+
+
+def test_nan_is_not_infinity():
+    assert "likely: there are entries that are NaN" in told_of(np.ones(2), np.array([1.0, np.nan]))
+    assert "likely: it is NaN, not a number" in told_of(1.0, np.nan)
+    assert "likely: it is not finite: is something divided by 0" in told_of(1.0, np.inf)
+    assert "likely: there are entries that are NaN" in told_of(np.array([np.inf, 1.0]), np.array([np.inf, np.nan]))
+
+
+def test_errors_whose_message_does_not_help():
+    loss = Exercise("99.loss", lambda x: ops.mean(x), cases=lambda rng: [(ng.Tensor(rng.normal(size=3)),)])
+    assert "NumPy's mean was given a tensor, and calls its method in its own way; use ops.mean, or .mean()" in failure(lambda x: np.mean(x), loss)
+    assert "NumPy's sum was given a tensor" in failure(lambda x: np.sum(x), loss)
+    assert "a function of NumPy was given a tensor; nanogan's ops has the same functions" in failure(lambda x: np.log(x), loss)
+    assert "these are arrays, which have no history; use the tensors" in failure(lambda x: x.data.node, loss)
+
+
+def test_how_a_case_is_written():
+    def formula(x):
+        return x
+
+    formula.__name__ = "x**2"
+
+    class Told:
+        def told(self):
+            return "a graph of two nodes"
+
+    assert "x = (2,)" in failure(lambda x: 0, Exercise("99.tuple", lambda x: 1, cases=lambda rng: [((2,),)]))
+    assert "x = x**2" in failure(lambda x: 0, Exercise("99.function", lambda x: 1, cases=lambda rng: [(formula,)]))
+    assert "x = a graph of two nodes" in failure(lambda x: 0, Exercise("99.told", lambda x: 1, cases=lambda rng: [(Told(),)]))
+
+    class Right:
+        pass
+
+    class Wrong:
+        pass
+
+    of_class = Exercise("99.class", Right, cases=lambda rng: [(1, 2)], outcome=lambda answer, x, grad: answer is Right)
+    assert "case 1 of 1: x = 1, grad = 2" in failure(Wrong, of_class)
+
+
+def test_nothing_given_back_where_much_is_compared():
+    many = Exercise(
+        "99.many", lambda x: 1, cases=lambda rng: [(1,)], outcome=lambda answer, x: None if answer(x) is None else dict.fromkeys("abc", 1.0)
+    )
+    said = failure(lambda x: None, many)
+    assert "  you give None\n" in said and "likely: it gives back nothing; is a return missing?" in said
+
+
+def test_on_paper_only_the_part_that_is_wrong_is_shown():
+    paper = Exercise(
+        "99.parts", lambda: (1.0, 2.0), cases=lambda rng: [()], outcome=lambda answer: dict(zip(("least", "greatest"), answer(), strict=True))
+    )
+    assert "  greatest: you give 3, and that is not it" in failure(lambda: (1.0, 3.0), paper).splitlines()
+
+
+def same_array_twice(f, x, h):
+    slopes = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        up = x
+        up[i] += h
+        slopes[i] = f(up)
+        down = x
+        down[i] -= h
+        slopes[i] = (slopes[i] - f(down)) / (2 * h)
+    return slopes
+
+
+def deep(output):
+    sys.setrecursionlimit(100_000)
+    order, seen = [], set()
+
+    def visit(node):
+        if node not in seen:
+            seen.add(node)
+            for parent in node.parents:
+                visit(parent)
+            order.append(node)
+
+    visit(output)
+    return order[::-1]
+
+
+def seen_in_a_list(output):
+    users, seen, todo = {}, [output], [output]
+    while todo:
+        for parent in todo.pop().parents:
+            users[parent] = users.get(parent, 0) + 1
+            if parent not in seen:
+                seen.append(parent)
+                todo.append(parent)
+    order, ready = [], [output]
+    while ready:
+        order.append(ready.pop())
+        for parent in order[-1].parents:
+            users[parent] -= 1
+            if not users[parent]:
+                ready.append(parent)
+    return order
+
+
+def test_answers_of_students_to_the_first_notebooks():
+    """What was accepted though it was wrong, or refused without a reason; the other slips are mistakes of the exercises."""
+    assert "likely: this is (f(x + h) - f(x)) / 2h: the second point is x itself" in failure(same_array_twice, exercises.get("03.central_difference"))
+    limit = sys.getrecursionlimit()
+    try:
+        said = failure(deep, exercises.get("02.users_first"))
+    finally:
+        sys.setrecursionlimit(limit)
+    assert "case 19 of 19: output = the end of a chain of 2,001 nodes" in said and "likely: the function calls itself" in said
+    began = time.perf_counter()
+    assert checking.verdict(exercises.get("02.users_first"), seen_in_a_list) == 19
+    assert time.perf_counter() - began < 20
+    step = exercises.get("04.train_step")
+    for how in (lambda loss: loss.item(), lambda loss: loss.numpy()):
+        said = failure(lambda *given, how=how: tuple(how(loss) for loss in step.solution(*given)), step)
+        assert "likely: give back the two losses as tensors; the trainer reads them" in said
+    twice = exercises.get("03.double_backward")
+    assert "of type ndarray, and a tensor is asked for" in failure(lambda f, x, v: twice.solution(f, x, v).numpy(), twice)
+
+
+def test_two_errors_of_one_type_may_have_two_reasons():
+    def kept(x):
+        raise TypeError("an array is asked for")
+
+    once = Exercise("99.errors", lambda x: 1, cases=lambda rng: [(ng.Tensor(np.ones(2)),)], mistakes=[Mistake("it has become a tensor", kept)])
+    assert "likely: it has become a tensor" in failure(lambda x: kept(x), once)
+    said = failure(lambda x: np.sqrt(x), once)
+    assert "it raises TypeError" in said and "likely: a function of NumPy was given a tensor" in said
+
+
+def test_a_count_is_not_nearly_right():
+    assert "likely" not in told_of(133_825, 133_824)
+    assert "likely: it is nearly right" in told_of(133_825.0, 133_824.9)
+
+
+def test_what_is_rounded_by_hand_is_said_to_be():
+    right = "right, but rounded too far"
+    for expected, given in ((0.3466, 0.35), (31.43, 31), (31.43, 31.0), ((1.08, 2.08), (1.1, 2.1)), ((0.3466, np.inf, 1.0), (0.35, np.inf, 1.0))):
+        assert right in told_of(expected, given), given
+    for expected, given in ((0.3466, 0.34), (0.3466, 0.3), (0.4, 0), ((1.0, 2.08), (1.0, 2.2)), (2.5, np.inf), (6, 6.1), (1 / 3, 0.3333333)):
+        assert right not in told_of(expected, given), given
+
+
+def test_a_class_where_a_function_is_asked_for():
+    class made:
+        pass
+
+    assert "a function is asked for, and a class was given" in failure(made) and "brackets" not in failure(made)
+    wanted = Exercise("99.class", made, cases=lambda rng: [()])
+    assert "a class is asked for; give it without brackets after its name" in failure(lambda: made(), wanted)
+
+
+def test_an_exercise_can_name_the_values_of_its_cases():
+    def step(network, real, limit):
+        real *= limit
+        return real
+
+    run = Exercise(
+        "99.step",
+        lambda network, real, limit: real * limit,
+        cases=lambda rng: [(np.ones(2), 0.3)],
+        outcome=lambda answer, real, limit: answer(None, real, limit),
+        arguments=("real", "limit"),
+    )
+    assert "case 1 of 1: real = [1, 1], limit = 0.3" in failure(lambda network, real, limit: 0, run)
+    assert "it changes its argument real; work on a copy" in failure(step, run)
+
+
+def test_bytes_are_shown_in_hexadecimal():
+    file = Exercise("99.file", lambda data: len(data), cases=lambda rng: [(bytes(range(8, 12)),), (bytes(30),)])
+    assert "case 1 of 2: data = 08 09 0a 0b\n" in failure(lambda data: 0, file)
+    assert "case 2 of 2: data = " + "00 " * 20 + "...\n" in failure(lambda data: 4, file)
 
 
 def test_the_answer_of_a_learner_who_passed_is_used_and_recorded(exercise, place, capsys):

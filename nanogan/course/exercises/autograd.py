@@ -1,5 +1,7 @@
 """Notebook 02: the rules of an engine of one's own, and an operation for nanogan's."""
 
+import sys
+
 import numpy as np
 
 from nanogan.course import engine as ng
@@ -79,6 +81,10 @@ def _drops_axes(g, shape):
     return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1))
 
 
+def _first_axis(g, shape):
+    return g.sum(axis=0)
+
+
 UNDO_BROADCAST = Exercise(
     "02.undo_broadcast", undo_broadcast, _broadcasts,
     mistakes=[
@@ -86,6 +92,9 @@ UNDO_BROADCAST = Exercise(
         Mistake("axes of length 1 are summed, and new axes in front are not: NumPy puts them there when it broadcasts", _ones_only),
         Mistake("this is the mean; the sum was asked for: every copy counts in full", _mean_of_copies),
         Mistake("an axis of length 1 must stay: keepdims=True", _drops_axes),
+        Mistake("everything is summed, into one number; only the repeated axes are, and shape says which those were", lambda g, shape: g.sum()),
+        Mistake("everything is summed; only the repeated axes are, so that each entry gets the sum of its own copies", lambda g, shape: np.full(shape, g.sum())),
+        Mistake("this sums over the first axis, whatever the shape; a (3, 1) was repeated along the other one, and a (3, 2) not at all", _first_axis),
         Mistake("this takes one of the copies; all of them count, so they are added", lambda g, shape: np.broadcast_to(g.ravel()[:1].reshape(()), shape) * 1),
     ],
     hints=[
@@ -161,6 +170,24 @@ class _Constant(ng.Function):
         return (grad * (x.data * x.data * 3),)
 
 
+class _NoComma(ng.Function):
+    def forward(self, x):
+        return x**3
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return grad * x * x * 3
+
+
+class _Arrays(ng.Function):
+    def forward(self, x):
+        return x**3
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return (grad.data * x.data * x.data * 3,)
+
+
 class _ThreeX(ng.Function):
     def forward(self, x):
         return 3 * x
@@ -169,12 +196,18 @@ class _ThreeX(ng.Function):
         return (grad * 3,)
 
 
-def _all_orders(cube, x, g):
-    """Its value, its gradient, and the gradient of that."""
+def _all_orders(cube, x, grad):
+    """Its value, what kind of thing its backward returns, its gradient, and the gradient of that; no gradients of what the engine cannot use."""
     x = ng.Tensor(x, requires_grad=True)
     y = cube()(x)
-    dx = ng.grad(y, x, g, create_graph=True)
-    return {"forward": y, "backward": dx, "the gradient of the gradient": ng.grad(dx, x, g)}
+    y.node.needs = (True,)  # as the engine says before it calls backward
+    back = y.node.backward(ng.Tensor(grad))
+    kind = f"({', '.join(type(value).__name__ for value in back)},)" if isinstance(back, (tuple, list)) else type(back).__name__
+    found = {"forward": y, "backward returns": kind, "backward": None, "the gradient of the gradient": None}
+    if kind == "(Tensor,)":
+        found["backward"] = dx = ng.grad(y, x, grad, create_graph=True)
+        found["the gradient of the gradient"] = ng.grad(dx, x, grad)
+    return found
 
 
 CUBE = Exercise(
@@ -184,6 +217,8 @@ CUBE = Exercise(
         Mistake("the derivative of x**3 is 3 x**2; here a power is missing", _Square3),
         Mistake("backward does not multiply by grad, the gradient of the result", _NoGrad),
         Mistake("backward computes with x.data, a plain array, which has no history: the first derivative is right and the second is lost.  Use the tensor x", _Constant),
+        Mistake("backward must return a tuple, (dx,); mind the comma", _NoComma),
+        Mistake("backward computes with arrays, .data, and gives one back, which has no history; compute with the tensors x and grad", _Arrays),
         Mistake("the cube is x**3, and this is three times x", _ThreeX),
     ],
     hints=[
@@ -218,17 +253,55 @@ def users_first_in_a_loop(output):
     # </yours>
 
 
+CALLS = 300  # within each other, and it is recursion; the chain is longer, and Python's own limit can be raised by anyone
+
+
 class _Node:
+    """A node that is asked for its parents by a function, but not by one that has called itself down to the frame number ``deepest``."""
+
+    def __init__(self, parents, deepest):
+        self._parents, self._deepest = parents, deepest
+
+    @property
+    def parents(self):
+        try:
+            sys._getframe(self._deepest)
+        except ValueError:  # there is no such frame
+            return self._parents
+        raise RecursionError(f"more than {CALLS} calls within each other; without recursion was asked for")
+
+
+class _Graph:
+    """parents: for each node the numbers of those that it was made from, which come before it; the last is the output."""
+
     def __init__(self, parents):
         self.parents = parents
 
+    def told(self):
+        last = len(self.parents) - 1
+        if last > 10:
+            return f"the end of a chain of {last + 1:,} nodes, each made from the one before"
+        listed = [f"{i}{', the output,' if i == last else ''} has {tuple(p) if p else 'no parents'}" for i, p in enumerate(self.parents)]
+        return "a node of this graph: node " + ", ".join(listed)
+
+
+def _chain(length):
+    return _Graph([[], *([i] for i in range(length))])
+
+
+def _frames():
+    """How many calls lie within each other here."""
+    frame, n = sys._getframe(), 0
+    while frame := frame.f_back:
+        n += 1
+    return n
+
 
 def _order_is_right(answer, graph):
-    """What holds of the order in which ``answer`` has the nodes of a graph: for each node, the numbers of its parents; or the length of a chain."""
-    graph = [[], *([i] for i in range(graph))] if isinstance(graph, int) else graph
-    nodes = []
-    for parents in graph:
-        nodes.append(_Node(tuple(nodes[i] for i in parents)))
+    """What holds of the order in which ``answer`` has the nodes of a graph."""
+    nodes, deepest = [], _frames() + CALLS
+    for parents in graph.parents:
+        nodes.append(_Node(tuple(nodes[i] for i in parents), deepest))
     found = list(answer(nodes[-1]))
     under, todo = {nodes[-1]}, [nodes[-1]]
     while todo:
@@ -241,18 +314,19 @@ def _order_is_right(answer, graph):
         "how many nodes there are": len(found),
         "no node comes twice": len(place) == len(found),
         "all nodes are there": set(found) == under,
+        "the output comes first": found[:1] == nodes[-1:],
         "users come first": all(place.get(node, -1) < place.get(parent, len(nodes)) for node in under for parent in node.parents),
     }
 
 
 def _graphs(rng):
-    yield ([[]],)
-    yield ([[], [0], [1, 0]],)  # a shortcut
-    yield ([[], [0, 0], [1, 1], [1, 2]],)
+    yield (_Graph([[]]),)
+    yield (_Graph([[], [0], [1, 0]]),)  # a shortcut
+    yield (_Graph([[], [0, 0], [1, 1], [1, 2]]),)
     for _ in range(15):
         n = int(rng.integers(2, 9))
-        yield ([[int(p) for p in rng.integers(0, i, rng.integers(1, 4))] if i else [] for i in range(n)],)
-    yield (20_000,)  # a chain
+        yield (_Graph([[int(p) for p in rng.integers(0, i, rng.integers(1, 4))] if i else [] for i in range(n)]),)
+    yield (_chain(2000),)  # deeper than recursion goes, and short enough for one who looks through a list at every step
 
 
 def _recursive(output):
@@ -279,6 +353,35 @@ def _breadth_first(output):
     return order
 
 
+def _depth_first(output):
+    order, seen, todo = [], {output}, [output]
+    while todo:
+        node = todo.pop()
+        order.append(node)
+        for parent in node.parents:
+            if parent not in seen:
+                seen.add(parent)
+                todo.append(parent)
+    return order
+
+
+def _counted_by_paths(output):
+    users, todo = {}, [output]
+    while todo:
+        for parent in todo.pop().parents:
+            users[parent] = users.get(parent, 0) + 1
+            todo.append(parent)
+    order, ready = [], [output]
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for parent in node.parents:
+            users[parent] -= 1
+            if users[parent] == 0:
+                ready.append(parent)
+    return order
+
+
 def _parents_first(output):
     return users_first_in_a_loop(output)[::-1]
 
@@ -297,6 +400,10 @@ USERS_FIRST = Exercise(
     mistakes=[
         Mistake("the function calls itself, and Python stops at about a thousand calls within each other; keep a list of what is to be visited", _recursive),
         Mistake("a node is taken as soon as one of its users was; wait until all of them were (count them first)", _breadth_first),
+        Mistake("a node is taken when it is seen for the first time, and some of its users come later; wait until all of them were (count them first)",
+                _depth_first),
+        Mistake("nodes are lost: while counting, a node that is reached twice counts its parents twice, and their count never falls to 0; "
+                "remember what was seen", _counted_by_paths),
         Mistake("the order is upside down: the output comes first", _parents_first),
         Mistake("a node that is used twice comes twice; remember what was seen", _every_path),
     ],

@@ -190,19 +190,45 @@ def _games(rng):
             yield generator, critic, g_opt, d_opt, rng.normal(1, 2, (3, N, 2)), rng.normal(size=(3, N, 2))
 
 
+class _Watched:
+    """A generator that keeps what it was given."""
+
+    def __init__(self, network):
+        self._network, self.inputs = network, []
+
+    def __call__(self, z):
+        self.inputs.append(ng.to_numpy(z.data if isinstance(z, ng.Tensor) else z).copy())
+        return self._network(z)
+
+    def __getattr__(self, name):
+        return getattr(self._network, name)
+
+
+def _kind(losses):
+    """In words, what a step gave back."""
+    if not isinstance(losses, (tuple, list)):
+        return type(losses).__name__
+    how_many = "two" if len(losses) == 2 else len(losses)
+    return f"{how_many} tensors" if all(isinstance(loss, ng.Tensor) for loss in losses) else f"{how_many} values that are no tensors"
+
+
 def _three_steps(answer, generator, critic, g_opt, d_opt, real, z):
-    """What the losses and both networks' parameters are, step after step, in float64."""
+    """What the losses and both networks' parameters are, step after step, in float64; None for them where it is clear without them what is wrong."""
     generator, critic = (NETWORKS[name]().astype(np.float64) for name in (generator, critic))
     g_opt, d_opt = OPTIMISERS[g_opt](generator.parameters()), OPTIMISERS[d_opt](critic.parameters())
-    found = {}
+    kind, noises, numbers = "two tensors", "z", {}
     for i, (x, noise) in enumerate(zip(real, z, strict=True), 1):
-        losses = answer(generator, critic, g_opt, d_opt, x, noise)
+        watched = _Watched(generator)
+        losses = answer(watched, critic, g_opt, d_opt, x, noise)
         if losses is None:
             return None
+        kind = _kind(losses) if kind == "two tensors" else kind
+        noises = noises if all(np.array_equal(given, noise) for given in watched.inputs) else "z, and other noise"
         for name, network in (("critic", critic), ("generator", generator)):
-            found[f"the {name}'s parameters after step {i}"] = np.concatenate([p.data.ravel() for p in network.parameters()])
-        found[f"(d_loss, g_loss) of step {i}"] = tuple(float(loss) for loss in losses)
-    return found
+            numbers[f"the {name}'s parameters after step {i}"] = np.concatenate([p.data.ravel() for p in network.parameters()])
+        numbers[f"(d_loss, g_loss) of step {i}"] = tuple(float(loss) for loss in losses) if kind == "two tensors" else None
+    known = kind == "two tensors" and noises == "z"
+    return {"what is given back": kind, "the noise that the generator gets": noises} | (numbers if known else dict.fromkeys(numbers))
 
 
 def _simultaneous(generator, critic, g_opt, d_opt, real, z):
@@ -270,6 +296,49 @@ def _losses_exchanged(generator, critic, g_opt, d_opt, real, z):
     return train_step(generator, critic, g_opt, d_opt, real, z)[::-1]
 
 
+def _step_with(loss_of_generator):
+    """The step, with another loss of the generator."""
+
+    def answer(generator, critic, g_opt, d_opt, real, z):
+        loss_d = d_loss(critic(real), critic(generator(z).detach()))
+        d_opt.step(ng.grad(loss_d, critic.parameters()))
+        loss_g = loss_of_generator(critic, generator, z)
+        g_opt.step(ng.grad(loss_g, generator.parameters()))
+        return loss_d, loss_g
+
+    return answer
+
+
+def _fresh_noise(critic, generator, z):
+    return g_loss(critic(generator(np.random.default_rng(0).normal(size=z.shape))))
+
+
+def _numbers(*arguments):
+    return tuple(loss.item() for loss in train_step(*arguments))
+
+
+def _recomputed(generator, critic, g_opt, d_opt, real, z):
+    train_step(generator, critic, g_opt, d_opt, real, z)
+    fake = generator(z)
+    return d_loss(critic(real), critic(fake)), g_loss(critic(fake))
+
+
+def _never_cleared(generator, critic, g_opt, d_opt, real, z):
+    fake = generator(z)
+    loss_d = d_loss(critic(real), critic(fake.detach()))
+    loss_d.backward()
+    d_opt.step()
+    loss_g = g_loss(critic(fake))
+    loss_g.backward()
+    g_opt.step()
+    return loss_d, loss_g
+
+
+def _two_steps_of_the_critic(generator, critic, g_opt, d_opt, real, z):
+    train_step(generator, critic, _Idle(), d_opt, real, z)
+    return train_step(generator, critic, g_opt, d_opt, real, z)
+
+
 TRAIN_STEP = Exercise(
     "04.train_step", train_step, _games, outcome=_three_steps, rtol=1e-10,
     mistakes=[
@@ -283,6 +352,14 @@ TRAIN_STEP = Exercise(
         Mistake("the critic moves in the generator's half as well, and unlearns; there only g_opt may step", _critic_moves_twice),
         Mistake("the critic never moves: d_opt.step is missing", _critic_idle),
         Mistake("the losses are given back in the wrong order: (d_loss, g_loss) was asked for", _losses_exchanged),
+        Mistake("give back the two losses as tensors; the trainer reads them", _numbers),
+        Mistake("the losses were computed again after the steps; give back those whose gradients were taken", _recomputed),
+        Mistake("the generator's half has noise of its own; z serves both halves of the step", _step_with(_fresh_noise)),
+        Mistake(".backward() adds to .grad, and nothing clears it, so that the second step follows the first one's gradients too: "
+                "call zero_grad() of the optimiser before it, or use ng.grad", _never_cleared),
+        Mistake("the critic steps twice; each of the two has one step", _two_steps_of_the_critic),
+        Mistake("the generator lowers log(1 - D), the saturating loss; it is to lower g_loss, -log D",
+                _step_with(lambda critic, generator, z: -ops.sigmoid_bce(critic(generator(z)), 0))),
     ],
     hints=[
         "Two halves of three lines each: the loss, its gradient with respect to one network's parameters, the step of that network's optimiser.",
@@ -337,9 +414,9 @@ FLOORS = Exercise(
 
 
 def one_number(covariance):
-    """The least squared Wasserstein-2 distance that a generator G(z) = z w + b with ONE random number z ~ N(0, 1) can reach.  A number.
+    """The least squared Wasserstein-2 distance that a generator G(z) = z w + c with ONE random number z ~ N(0, 1) can reach.  A number.
 
-    covariance: (D, D) array, of the Gaussian that it is to learn.  w and b, of D numbers each, may be anything.
+    covariance: (D, D) array, of the Gaussian that it is to learn.  w and c, of D numbers each, may be anything.
     All that it makes lies on a line.  A generated Gaussian of covariance w w^T and the right mean is at the distance
     trace(C) + |w|^2 - 2 sqrt(w^T C w).
     """

@@ -22,10 +22,22 @@ def central_difference(f, x, h):
     # </yours>
 
 
+def _named(text):
+    """A function is called by its formula where a case is shown."""
+
+    def name(function):
+        function.__name__ = text
+        return function
+
+    return name
+
+
+@_named("the sum of x**2")
 def _square(x):
     return float((x**2).sum())
 
 
+@_named("the sum of x**3, plus the sum of x times its first entry")
 def _cubic(x):
     return float((x**3).sum() + x.sum() * x.ravel()[0])
 
@@ -60,12 +72,29 @@ def _never_put_back(f, x, h):
     return slopes
 
 
+def _not_a_copy(f, x, h):
+    x, slopes = x.copy(), np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        up = down = x
+        up[i] += h
+        down[i] -= h
+        slopes[i] = (f(up) - f(down)) / (2 * h)
+    return slopes
+
+
+def _taken_back(f, x, h):
+    return _forward_difference(f, x, h) / 2
+
+
 CENTRAL_DIFFERENCE = Exercise(
     "03.central_difference", central_difference, _functions, rtol=1e-7,
     mistakes=[
         Mistake("this is the forward difference; take f on both sides of x, and divide by the 2 h between them", _forward_difference),
         Mistake("from x - h to x + h it is 2 h: divide by that", _divided_by_h),
         Mistake("all entries are moved together; move one at a time, for one slope each", _all_at_once),
+        Mistake("f gets the same array both times: y = x is a second name of x, not a copy; write x.copy()", _not_a_copy),
+        Mistake("this is (f(x + h) - f(x)) / 2h: the second point is x itself.  A second y = x is no fresh copy, so that subtracting h only takes back "
+                "what was added; write x.copy()", _taken_back),
         Mistake("an entry that was moved is not put back before the next one moves", _never_put_back),
     ],
     hints=[
@@ -87,14 +116,17 @@ def double_backward(f, x, v):
     # </yours>
 
 
+@_named("p[0]**2 * p[1]")
 def _p2q(p):
     return p[0] ** 2 * p[1]
 
 
+@_named("the sum of p**3, plus the square of the sum of p times p[0]")
 def _coupled(p):
     return ops.sum(p**3) + ops.sum(p) ** 2 * p[0]
 
 
+@_named("the sum of tanh(p) * exp(p / 2), plus p[0] times the sum of p**2")
 def _wave(p):
     return ops.sum(ops.tanh(p) * ops.exp(p * 0.5)) + ops.sum(p[0] * p * p)
 
@@ -182,6 +214,7 @@ def hessian(f, x):
     # </yours>
 
 
+@_named("(1 - x)**2 + 100 (y - x**2)**2, where x, y = p")
 def _banana(p):
     x, y = p[0], p[1]
     return (1 - x) ** 2 + 100 * (y - x**2) ** 2
@@ -239,11 +272,19 @@ def depends_on(critic, batch):
     # </yours>
 
 
+def _critic(*layers):
+    critic = nn.Sequential(*layers)
+    critic.told = lambda: ", ".join(type(layer).__name__ for layer in layers)
+    return critic
+
+
 def _critics(rng):
     for layer in (nn.LayerNorm(8), nn.BatchNorm(8), nn.Tanh()):
         for n in (4, 6):
-            critic = nn.Sequential(nn.Dense(5, 8), layer, nn.Tanh(), nn.Dense(8, 1))
-            yield critic, rng.normal(size=(n, 5)).astype(np.float32)
+            yield _critic(nn.Dense(5, 8), layer, nn.Tanh(), nn.Dense(8, 1)), rng.normal(size=(n, 5)).astype(np.float32)
+    for layer in (nn.Tanh(), nn.BatchNorm(8)):  # it begins with a layer that does not notice a shift; eighths of 4 entries: it is exact in float32
+        batch = rng.integers(-16, 16, size=(4, 4)) / 8
+        yield _critic(nn.LayerNorm(4), nn.Dense(4, 8), layer, nn.Tanh(), nn.Dense(8, 1)), batch.astype(np.float32)
 
 
 def _of_all_outputs(critic, batch):
@@ -262,6 +303,16 @@ def _features(critic, batch):
     return [i for i in range(batch.shape[1]) if np.abs(dx[:, i]).max() > 0]
 
 
+def _shifted(critic, batch):
+    found = []
+    for i in range(len(batch)):
+        moved = batch.copy()
+        moved[i] += 1
+        if not np.allclose(critic(moved).numpy()[0], critic(batch).numpy()[0]):
+            found.append(i)
+    return found
+
+
 def _as_flags(critic, batch):
     return [int(i in depends_on(critic, batch)) for i in range(len(batch))]
 
@@ -272,6 +323,8 @@ DEPENDS_ON = Exercise(
         Mistake("the outputs of all samples are differentiated; only that of sample 0 is asked for, critic(x)[0]", _of_all_outputs),
         Mistake("that holds where each sample is on its own; batch norm ties the batch together, so look at the gradient", _only_itself),
         Mistake("these are features, the second axis; samples are the first", _features),
+        Mistake("all entries of a sample are moved by the same number, and layer norm takes that away again; "
+                "move a single entry, or look at the gradient", _shifted),
         Mistake("these are zeros and ones; the numbers of the samples were asked for", _as_flags),
     ],
     hints=[

@@ -47,6 +47,14 @@ def _entropy_clipped(logits, labels):
     return -np.mean(labels * np.log(D + 1e-12) + (1 - labels) * np.log(1 - D + 1e-12))
 
 
+def _clipped_at(smallest):
+    def answer(logits, labels):
+        D = np.clip(1 / (1 + np.exp(-logits)), smallest, 1 - smallest)
+        return -np.mean(labels * np.log(D) + (1 - labels) * np.log(1 - D))
+
+    return answer
+
+
 CROSS_ENTROPY = Exercise(
     "01.cross_entropy", cross_entropy, _cards,
     mistakes=[
@@ -58,6 +66,9 @@ CROSS_ENTROPY = Exercise(
                 "use log(1 + e^u) = np.logaddexp(0, u)", _entropy_naive),
         Mistake("the small constant inside the logarithm keeps it finite, but at 27.6 = -log(1e-12) instead of 800: every sure mistake costs the same",
                 _entropy_clipped),
+        *(Mistake(f"D is clipped at {smallest:g}, so that every sure mistake costs {-np.log(smallest):.1f} and has no slope; compute with the logits "
+                  "instead, they need no clip: np.logaddexp(0, u)", _clipped_at(smallest))
+          for smallest in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)),
         Mistake("this is |D - label|, the distance from the right answer; the penalty is the logarithm of what was given to it",
                 lambda u, y: np.mean(np.abs(sigmoid(u) - y))),
     ],
@@ -150,6 +161,7 @@ def _binned(rng):
     yield np.array([0.5, 1.5, 1.6, 1.7]), np.array([0.2, 0.4, 0.6, 1.5]), np.array([0.0, 1.0, 2.0])
     yield np.array([0.5, 1.5]), np.array([0.2, 0.4, 0.6, 1.5]), np.array([0.0, 1.0, 2.0])
     yield np.array([0.5, 1.5]), np.array([1.4, 1.6]), np.array([0.0, 1.0, 2.0, 3.0])
+    yield np.array([0.5, 1.5, 7.0]), np.array([0.2, 0.4, 1.6]), np.array([0.0, 1.0, 2.0])  # the 7 lies in no bin
     for _ in range(20):
         N, M, K = (int(n) for n in rng.integers((5, 5, 2), (60, 60, 12)))
         yield rng.normal(1, 1, N), rng.normal(-1, 1, M), np.sort(rng.uniform(-6, 6, K + 1))
@@ -167,6 +179,11 @@ def _from_counts(real, fake, edges):
     return np.where(p + q == 0, 0.5, p / np.maximum(p + q, 1))
 
 
+def _from_densities(real, fake, edges):
+    p, q = np.histogram(real, edges, density=True)[0], np.histogram(fake, edges, density=True)[0]
+    return np.where(p + q == 0, 0.5, p / np.where(p + q == 0, 1, p + q))
+
+
 BEST_ANSWERS = Exercise(
     "01.best_answers", best_answers, _binned,
     mistakes=[
@@ -179,6 +196,7 @@ BEST_ANSWERS = Exercise(
         Mistake("this is the ratio p / q, the odds; the probability is p / (p + q)", _from_shares(lambda p, q: p / q)),
         Mistake("this is a bare yes or no; the best probability says how sure one can be, p / (p + q)",
                 _from_shares(lambda p, q: np.where(p == q, 0.5, (p > q).astype(float)))),
+        Mistake("density=True divides by the number of those inside the edges; some lie outside, so divide the counts by len(sample)", _from_densities),
     ],
     hints=[
         "np.histogram(real, edges)[0] counts.  Divide by len(real) to get the share p of the real ones that lie in each bin.",
@@ -261,6 +279,11 @@ def _width_times_x(m, s, z, a, b, c):
     return np.mean(dx), np.mean(dx * x)
 
 
+def _product_of_means(m, s, z, a, b, c):
+    g = generator_gradient(m, s, z, a, b, c)[0]
+    return g, g * np.mean(z)
+
+
 GENERATOR_GRADIENT = Exercise(
     "01.generator_gradient", generator_gradient, _generators,
     mistakes=[
@@ -274,6 +297,7 @@ GENERATOR_GRADIENT = Exercise(
                 _follows(lambda x, D, a, c: -(1 - D) * (a + 2 * c * x), np.sum)),
         Mistake("dL/dwidth lacks its factor: the width is multiplied by the noise", _width_like_mean),
         Mistake("in dL/dwidth the factor is the noise, not x: x = mean + width * noise", _width_times_x),
+        Mistake("the mean of a product is not the product of the means: multiply each slope by its noise, then take the mean", _product_of_means),
         Mistake("the slope of the logit, a + 2 c x, is missing", _follows(lambda x, D, a, c: -(1 - D))),
     ],
     hints=[
@@ -314,6 +338,9 @@ DISGUISE = Exercise(
         Mistake("the probabilities do not add up to 1", lambda: ((-1, 1), (1, 1))),
         Mistake("with thirds for -1, 0 and 1 the mean of x^2 is 2/3, and 1 is needed: move the outer ones further out",
                 lambda: ((-1, 0, 1), (1 / 3, 1 / 3, 1 / 3))),
+        Mistake("this is read as the values (-1, 0.5) with the probabilities (1, 0.5); give all values first, then all probabilities",
+                lambda: ((-1, 0.5), (1, 0.5))),
+        Mistake("this is read as the value -1 with the probability 1; give (values, probabilities), each of them in brackets", lambda: (-1, 1)),
         Mistake("the mean of x^2 is 4 here: the width is 2, and 1 is needed", lambda: ((-2, 2), (0.5, 0.5))),
     ],
     hints=[
