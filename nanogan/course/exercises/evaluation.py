@@ -1,0 +1,511 @@
+"""Notebook 10: the Frechet distance, bins with a standard error, precision and recall, the failure clinic, and a watchman."""
+
+import functools
+import math
+
+import numpy as np
+
+from nanogan.backend import NanoganError
+from nanogan.course import clinic as hospital
+from nanogan.course.exercise import Exercise, Mistake
+
+# --- 10.frechet -------------------------------------------------------------------------------------------------------
+
+
+def frechet(x, y):
+    """The squared Wasserstein-2 distance between the Gaussians of two sets of features: |m1 - m2|**2 + trace(C1 + C2 - 2 root(R C2 R)).
+
+    x: (N, D), y: (M, D) arrays.  m1 and C1 are the mean (D,) and the covariance (D, D), over N - 1, of x, m2 and C2 those of y; R = root(C1).
+    root(A) of a symmetric matrix is V diag(sqrt(values)) V.T, from np.linalg.eigh; values below 0, by rounding, count as 0.  Gives a number.
+    """
+
+    # <yours>
+    def root(matrix):
+        values, vectors = np.linalg.eigh(matrix)  # (D,), (D, D)
+        return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+
+    c1, c2 = np.cov(x, rowvar=False), np.cov(y, rowvar=False)  # (D, D)
+    r = root(c1)
+    return ((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum() + np.trace(c1 + c2 - 2 * root(r @ c2 @ r))
+    # </yours>
+
+
+FIVE = np.array([[1.0, 1], [-1, 1], [1, -1], [-1, -1], [0, 0]])  # as on a die: mean 0, covariance 1
+
+
+def _features(rng):
+    yield FIVE, 2 * FIVE + [3, 4]
+    yield FIVE, FIVE @ [[2, 1], [1, 2]] + [0, 1]
+    yield FIVE[:4], FIVE @ [[1, 3], [0, 1]]
+    for _ in range(12):
+        D = int(rng.integers(2, 6))
+        yield rng.normal(size=(int(rng.integers(D + 2, 20)), D)), rng.normal(size=(int(rng.integers(21, 40)), D)) @ rng.normal(size=(D, D)) + 1
+    for D in (6, 8, 10):  # fewer samples than numbers in each, and a number that is always 0
+        x, y = rng.normal(size=(D - 2, D)), rng.normal(size=(D + 5, D))
+        x[:, 0] = y[:, 0] = 0
+        yield x, y
+
+
+def _root(matrix, least=0.0):
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * np.sqrt(np.maximum(values, least)) @ vectors.T
+
+
+def _frechet(means=lambda d: (d**2).sum(), cov=lambda x: np.cov(x, rowvar=False), root=_root, cross=None, twice=2, done=lambda d: d):
+    """frechet with a mistake or several."""
+
+    def answer(x, y):
+        c1, c2 = cov(x), cov(y)
+        both = cross(c1, c2) if cross else root(root(c1) @ c2 @ root(c1))
+        return done(means(x.mean(axis=0) - y.mean(axis=0)) + np.trace(c1 + c2 - twice * both))
+
+    return answer
+
+
+FRECHET = Exercise(
+    "10.frechet", frechet, _features, rtol=1e-6,
+    mistakes=[
+        Mistake("the distance of the means is squared: the sum of (m1 - m2)**2, without a root", _frechet(means=np.linalg.norm)),
+        Mistake("the covariances are divided by N; over N - 1 is asked for, as np.cov has it", _frechet(cov=lambda x: np.cov(x, rowvar=False, bias=True))),
+        Mistake("np.cov takes each row for a variable: with samples in rows give rowvar=False, or the transpose", _frechet(cov=np.cov)),
+        Mistake("np.sqrt takes the root of each entry; the root of a matrix goes through its eigenvalues",
+                _frechet(root=lambda c: np.sqrt(np.maximum(c, 0)))),
+        Mistake("C1 @ C2 is not symmetric, and eigh looks at one half of it only; take the root of R @ C2 @ R, with R the root of C1",
+                _frechet(cross=lambda c1, c2: _root(c1 @ c2))),
+        Mistake("the roots of C1 and of C2 are multiplied; that is right only where the two matrices can change places",
+                _frechet(cross=lambda c1, c2: _root(c1) @ _root(c2))),
+        Mistake("the cross term counts twice: C1 + C2 - 2 root(R C2 R)", _frechet(twice=1)),
+        Mistake("the covariance's eigenvalues can be a little below 0 by rounding, and their root is NaN: np.maximum(values, 0) first",
+                _frechet(root=lambda c: _root(c, -np.inf))),
+        Mistake("only the variances are compared; the other entries of the covariances count, too",
+                _frechet(cross=lambda c1, c2: np.diag(np.sqrt(np.diag(c1) * np.diag(c2))))),
+        Mistake("this is the root of what is asked for", _frechet(done=np.sqrt)),
+    ],
+    hints=[
+        "The means are x.mean(axis=0), the covariances np.cov(x, rowvar=False).",
+        "values, vectors = np.linalg.eigh(matrix); the root is vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T.",
+        "r = root(c1), and then np.trace(c1 + c2 - 2 * root(r @ c2 @ r)), with @ and not *.",
+    ],
+)  # fmt: skip
+
+# --- 10.different_bins ------------------------------------------------------------------------------------------------
+
+
+def different_bins(found, training):
+    """By how many standard errors the share of samples in each bin differs from the share of training images: (K,), positive where it is larger.
+
+    found, training: (K,) arrays, how many samples and how many training images lie in each bin.  With n and m in all, the shares are p = found / n
+    and q = training / m; the share of both together is s, and the standard error of p - q is sqrt(s (1 - s) (1/n + 1/m)).  A bin that is empty
+    in both gets 0.
+    """
+    # <yours>
+    n, m = found.sum(), training.sum()
+    s = (found + training) / (n + m)  # (K,)
+    error = np.sqrt(s * (1 - s) * (1 / n + 1 / m))
+    return np.divide(found / n - training / m, error, out=np.zeros(len(s)), where=error > 0)
+    # </yours>
+
+
+def _counts(rng):
+    yield np.array([60.0, 940.0]), np.array([400.0, 9600.0])
+    yield np.array([10.0, 20.0, 70.0]), np.array([10.0, 20.0, 70.0])
+    yield np.array([5.0, 0.0, 95.0]), np.array([500.0, 0.0, 500.0])
+    yield np.array([0.0, 50.0, 50.0]), np.array([300.0, 300.0, 400.0])
+    for i in range(20):
+        K = int(rng.integers(2, 8))
+        shares, others = rng.dirichlet(np.ones(K)), rng.dirichlet(np.ones(K))
+        found, training = rng.multinomial(int(rng.integers(50, 2000)), shares), rng.multinomial(int(rng.integers(2000, 9000)), others)
+        if i % 4 == 0:
+            found[0] = training[0] = 0
+        yield found.astype(float), training.astype(float)
+
+
+def _bins(share=None, spread=None, empty=0.0, part=lambda v: v):
+    """different_bins with a mistake or several; share(f, t, n, m): of both, spread(s, p, q, n, m): the standard error."""
+
+    def answer(found, training):
+        n, m = found.sum(), training.sum()
+        p, q = found / n, training / m
+        s = share(found, training, n, m) if share else (found + training) / (n + m)
+        error = spread(s, p, q, n, m) if spread else np.sqrt(s * (1 - s) * (1 / n + 1 / m))
+        with np.errstate(all="ignore"):
+            return part(np.where((error > 0) | np.isnan(empty), (p - q) / error, empty))
+
+    return answer
+
+
+DIFFERENT_BINS = Exercise(
+    "10.different_bins", different_bins, _counts,
+    mistakes=[
+        Mistake("that is divided by the variance; the standard error is its root", _bins(spread=lambda s, p, q, n, m: s * (1 - s) * (1 / n + 1 / m))),
+        Mistake("each share has an error of its own here; if the two are the same, which is what is tested, their share is the pooled one, s",
+                _bins(spread=lambda s, p, q, n, m: np.sqrt(p * (1 - p) / n + q * (1 - q) / m))),
+        Mistake("the share of both together is (found + training) / (n + m), and not the mean of p and q: the larger set has more to say",
+                _bins(share=lambda f, t, n, m: (f / n + t / m) / 2)),
+        Mistake("the training images are a sample, too: it is 1/n + 1/m", _bins(spread=lambda s, p, q, n, m: np.sqrt(s * (1 - s) / n))),
+        Mistake("a share of s has the variance s (1 - s); the 1 - s is missing", _bins(spread=lambda s, p, q, n, m: np.sqrt(s * (1 / n + 1 / m)))),
+        Mistake("the errors of n and of m add up: 1/n + 1/m, and not 1 / (n + m)", _bins(spread=lambda s, p, q, n, m: np.sqrt(s * (1 - s) / (n + m)))),
+        Mistake("it has no sign: positive where samples have more, negative where they have less", _bins(part=np.abs)),
+        Mistake("the sign is that of training less samples; it is positive where samples have the larger share", _bins(part=np.negative)),
+        Mistake("a bin that is empty in both is 0 / 0; give it 0", _bins(empty=np.nan)),
+    ],
+    hints=[
+        "n = found.sum(), m = training.sum(); everything else is one number a bin.",
+        "s = (found + training) / (n + m) is the share if both came from one urn.  A count of n draws has the variance n s (1 - s), a share 1/n of s (1 - s).",
+        "np.divide(p - q, error, out=np.zeros(len(s)), where=error > 0) leaves 0 where nothing is.",
+    ],
+)  # fmt: skip
+
+# --- 10.precision_recall ----------------------------------------------------------------------------------------------
+
+
+def precision_recall(made, real, k):
+    """(precision, recall): the share of made points on the ground of the real ones, and the share of real points on the ground of the made ones.
+
+    made: (N, D), real: (M, D) arrays, of more than k points each.  Around each point of a set lies a ball, its edge included, that reaches to
+    its k-th nearest OTHER point of the same set; the ground of a set is what its balls cover.  Two numbers.
+    """
+
+    # <yours>
+    def distances(a, b):
+        return np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2))  # (N, M)
+
+    def on_ground(points, ground):
+        reach = np.sort(distances(ground, ground), axis=1)[:, k]  # (M,): number 0 is the point itself
+        return (distances(points, ground) <= reach).any(axis=1).mean()
+
+    return on_ground(made, real), on_ground(real, made)
+    # </yours>
+
+
+def _point_sets(rng):
+    yield np.array([[0.5], [9.0]]), np.array([[0.0], [1.0], [3.0]]), 1
+    yield np.full((3, 2), 2.0), np.array([[0.0, 0.0], [2.0, 2.0], [4.0, 0.0], [9.0, 9.0]]), 1
+    yield np.array([[0.0], [1.0], [2.0], [10.0]]), np.array([[0.0], [4.0], [5.0], [6.0], [7.0]]), 2
+    for i in range(20):
+        D, k = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+        N, M = (int(n) for n in rng.integers(6, 25, size=2))
+        yield rng.normal(size=(N, D)) * rng.uniform(0.3, 2) + (i % 3) / 2, rng.normal(size=(M, D)), k
+
+
+def _apart(a, b):
+    return np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2))
+
+
+def _shares(reach=lambda d, k: np.sort(d, axis=1)[:, k], inside=lambda d, r: (d <= r).any(axis=1), own=False, swap=False):
+    """precision_recall with a mistake or several."""
+
+    def answer(made, real, k):
+        def on(points, ground):
+            if own:
+                return (_apart(points, ground) <= reach(_apart(points, points), k)[:, None]).any(axis=1).mean()
+            return inside(_apart(points, ground), reach(_apart(ground, ground), k)).mean()
+
+        found = on(made, real), on(real, made)
+        return found[::-1] if swap else found
+
+    return answer
+
+
+PRECISION_RECALL = Exercise(
+    "10.precision_recall", precision_recall, _point_sets,
+    mistakes=[
+        Mistake("precision and recall have changed places: precision is about the made points", _shares(swap=True)),
+        Mistake("the point itself, at distance 0, was counted as its nearest: of the sorted distances take number k, not k - 1",
+                _shares(reach=lambda d, k: np.sort(d, axis=1)[:, k - 1])),
+        Mistake("these are balls around the points that are judged; the balls lie around the points of the other set, the ground", _shares(own=True)),
+        Mistake("a point need not lie in all balls; one is enough", _shares(inside=lambda d, r: (d <= r).all(axis=1))),
+        Mistake("every ball has a reach of its own; this is one for all, their mean", _shares(reach=lambda d, k: np.full(len(d), np.sort(d, axis=1)[:, k].mean()))),
+        Mistake("the edge belongs to the ball: <= and not <", _shares(inside=lambda d, r: (d < r).any(axis=1))),
+        Mistake("only the ball of the nearest point was asked; a point further away can have a wider one",
+                _shares(inside=lambda d, r: d.min(axis=1) <= r[d.argmin(axis=1)])),
+        Mistake("the reach is the mean distance to the k nearest; it is the distance to the k-th", _shares(reach=lambda d, k: np.sort(d, axis=1)[:, 1 : k + 1].mean(axis=1))),
+    ],
+    hints=[
+        "All distances at once: np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2)) is (N, M).",
+        "The reach of a ground: sort each row of its distances to itself.  Number 0 is the point itself, so number k is its k-th nearest other.",
+        "(distances(points, ground) <= reach) is (N, M): a point in each row, a ball in each column.  .any(axis=1).mean() is the share.",
+    ],
+)  # fmt: skip
+
+# --- 10.clinic --------------------------------------------------------------------------------------------------------
+
+
+def clinic():
+    """What each of the ten patients has: a dictionary from "A" ... "J" to one of nanogan.course.clinic.DIAGNOSES.
+
+    Each diagnosis is right once; one of them is "healthy".
+    """
+    # <yours>
+    return {
+        "A": "batch-norm-lag",
+        "B": "critic-won",
+        "C": "healthy",
+        "D": "wasserstein-too-large",
+        "E": "checkerboard",
+        "F": "loss-frozen",
+        "G": "generator-collapsed",
+        "H": "ranges-differ",
+        "I": "dead-units",
+        "J": "critic-changed",
+    }
+    # </yours>
+
+
+@functools.cache
+def _patients():
+    return hospital.patients()
+
+
+def _first_wrong(answer):
+    """Judged patient by patient, so that nothing is said but who is the first that is wrong."""
+    found, right = answer(), clinic()
+    if not isinstance(found, dict):
+        return found
+    for name in right:
+        if name not in found:
+            raise NanoganError(f"patient {name} has no diagnosis yet")
+        if found[name] not in hospital.DIAGNOSES:
+            raise NanoganError(f"{name}: there is no diagnosis {found[name]!r}; they are {', '.join(hospital.DIAGNOSES)}")
+    wrong = [name for name in right if found[name] != right[name]]
+    return f"patient {wrong[0]} has something else than {found[wrong[0]]}" if wrong else "right of all ten"
+
+
+def _against(name, diagnosis):
+    """What in patient ``name`` speaks against a wrong diagnosis: a sentence with its figures."""
+    patient = _patients()[name]
+    h = patient.history
+    last = {column: values[-1] for column, values in h.items()}
+    right_on_both = min(last["d_acc_real"], last["d_acc_fake"])
+    low, high, least, most = patient.ranges
+    who = f"{name} is not {diagnosis}:"
+    if diagnosis == "healthy":
+        return f"{who} {SICK[name].format(**last, low=low, high=high)}"
+    if diagnosis in ("critic-won", "loss-frozen") and patient.critic_gives == "score":
+        return f"{who} its critic gives scores, and no probabilities, so there is nothing to be sure of, and no logarithm to clip"
+    if diagnosis == "critic-won":
+        if name == "H":
+            return f"{who} the critic has won, true, but for a reason: look at the ranges of what it is shown, real and generated"
+        if name == "F":
+            return f"{who} a critic that has won is right on both kinds; this one is right on {last['d_acc_real']:.0%} of the real samples"
+        return f"{who} at the end the critic is right on {right_on_both:.0%} of the kind that it knows less well, and D(G(z)) is {last['d_fake']:.2g}"
+    if diagnosis == "loss-frozen":
+        return (f"{who} a clip value is 16.12, or half of that, to the second decimal in every row; here D's loss ends at {last['d_loss']:.3g} and G's at "
+                f"{last['g_loss']:.3g}")  # fmt: skip
+    if diagnosis == "generator-collapsed":
+        if name == "H":
+            return f"{who} its samples are alike, true, but the critic never compared like with like: look at the ranges"
+        return f"{who} its samples are {last['spread']:.2f} times as far apart as real ones (column spread); of a collapsed one that is near 0"
+    if diagnosis == "ranges-differ":
+        return f"{who} real samples lie in [{low:.3g}, {high:.3g}], generated ones in [{least:.3g}, {most:.3g}]: one scale"
+    if diagnosis == "batch-norm-lag":
+        return f"{who} its pictures in training and in inference mode are the same, or as good as each other"
+    if diagnosis == "wasserstein-too-large":
+        return f"{who} its critic gives a probability, and not a Wasserstein critic's score: its accuracy is in the history, its penalty is not"
+    if diagnosis == "critic-changed":
+        if patient.critic_gives == "score":
+            return f"{who} the critic's score of real samples is above that of generated ones, as it should be, and by far: it works for itself"
+        return (f"{who} a critic that works for the generator takes generated samples for real and is worse than a coin; here D(G(z)) ends at "
+                f"{last['d_fake']:.2g} and D's loss at {last['d_loss']:.3g}")  # fmt: skip
+    if diagnosis == "dead-units":
+        if name == "J":
+            return (f"{who} the generator's gradient is {last['g_grad_norm']:.2g}, true, but the critic's has a norm of {last['d_grad_norm']:.3g}, so nothing "
+                    "is dead there; the generator has nothing to learn, because all it makes is taken for real")  # fmt: skip
+        return f"{who} behind dead units no gradient is left; its critic's has a norm of {last['d_grad_norm']:.2g}, its generator's {last['g_grad_norm']:.2g}"
+    if name in "CG":
+        return f"{who} it makes points, and no images"
+    if name in "BIJ":
+        return f"{who} there is a lattice, as in the samples of every generator that is hardly trained; look at the curves for why it is not trained"
+    return f"{who} its samples have no lattice that the real ones lack, or something worse besides"
+
+
+SICK = {
+    "A": "its curves are, true, and so are the pictures in training mode; compare them with those in inference mode",
+    "B": "D(G(z)) ends at {d_fake:.2g}, and G's loss at {g_loss:.3g}; two that learn from each other are not so far apart",
+    "D": "its estimate, d_real - d_fake, ends at {d_real:.3g} - ({d_fake:.3g}); hold it against the column diameter",
+    "E": "its curves may be; look at the samples, closely",
+    "F": "D's loss is {d_loss:.4g} in every row; the losses of a living game tremble",
+    "G": "its samples are {spread:.2g} times as far apart as real ones",
+    "H": "D(G(z)) falls to {d_fake:.2g}, and the real pixels lie in [{low:.3g}, {high:.3g}]",
+    "I": "the losses are those of a draw, true; but the gradients' norms are {d_grad_norm:.2g} and {g_grad_norm:.2g}, and the losses do not tremble",
+    "J": "D's loss ends at {d_loss:.3g}, above the 1.386 of a critic that tosses a coin, and D(G(z)) at {d_fake:.2g}",
+}
+
+
+def _misdiagnosed(name, diagnosis):
+    return lambda: clinic() | {name: diagnosis}
+
+
+CLINIC = Exercise(
+    "10.clinic", clinic, lambda rng: [()], outcome=_first_wrong,
+    mistakes=[Mistake(_against(name, wrong), _misdiagnosed(name, wrong)) for name, right in clinic().items() for wrong in hospital.DIAGNOSES if wrong != right],
+    hints=[
+        "Begin with the clear ones: whose points lie in one place?  Whose real pixels reach beyond 1?  Whose critic gives scores?",
+        "Whose two rows of pictures differ?  Whose losses stand at 16.12, or half of it?  Whose D-loss is above 1.386, the loss of a coin, and stays there?",
+        "Two patients have losses of 0.693, the ideal.  Look at their gradients' norms: one of them lives.",
+    ],
+)  # fmt: skip
+
+# --- 10.by_hand -------------------------------------------------------------------------------------------------------
+
+
+def by_hand():
+    """Three numbers, worked out on paper.
+
+    1. The squared Wasserstein-2 distance between N(1, 2**2) and N(4, 6**2), Gaussians with the deviations 2 and 6.
+    2. A bin holds 60 of 500 samples, and 90 of 1,000 training images: the standard error of the difference of the two shares.
+    3. By how many standard errors they differ.
+    """
+    # <yours>
+    return 25.0, 0.01643, 1.826
+    # </yours>
+
+
+def _hand(w=25.0, error=None, shares=0.03):
+    error = math.sqrt(0.1 * 0.9 * (1 / 500 + 1 / 1000)) if error is None else error
+    return lambda: (w, error, shares / error)
+
+
+def _three(answer):
+    found = answer()
+    names = ("the squared distance", "the standard error", "how many of them")
+    return dict(zip(names, found, strict=True)) if isinstance(found, (tuple, list)) and len(found) == 3 else found
+
+
+BY_HAND = Exercise(
+    "10.by_hand", by_hand, lambda rng: [()], outcome=_three, rtol=2e-3, stars=1,
+    mistakes=[
+        Mistake("the deviations' difference is squared, too: (4 - 1)**2 + (6 - 2)**2", _hand(w=13.0)),
+        Mistake("this is the distance; its square is asked for", _hand(w=5.0)),
+        Mistake("2 and 6 are deviations; their squares are the variances, and it is the deviations that are subtracted", _hand(w=9.0 + 32**2)),
+        Mistake("deviations do not add up here: a point of one is carried to one of the other, so it is (6 - 2)**2 and not 6**2 + 2**2", _hand(w=49.0)),
+        Mistake("the standard error is the root of 0.1 * 0.9 * (1/500 + 1/1000); this is without the root", _hand(error=0.09 * 0.003)),
+        Mistake("each share has an error of its own here; the pooled share is (60 + 90) / 1,500 = 0.1",
+                _hand(error=math.sqrt(0.12 * 0.88 / 500 + 0.09 * 0.91 / 1000))),
+        Mistake("the pooled share is (60 + 90) / 1,500 = 0.1, and not the mean of 0.12 and 0.09",
+                _hand(error=math.sqrt(0.105 * 0.895 * 0.003))),
+        Mistake("the training images are a sample, too: 1/500 + 1/1000", _hand(error=math.sqrt(0.09 / 500))),
+        Mistake("it is the difference of the shares, 0.12 - 0.09, in standard errors", _hand(shares=0.12)),
+    ],
+    hints=[
+        "1. Two squares: of the difference of the means, and of the difference of the deviations.",
+        "2. Both together hold 150 of 1,500, a share of 0.1.  Then sqrt(0.1 * 0.9 * (1/500 + 1/1000)).",
+        "3. (0.12 - 0.09) divided by that.",
+    ],
+)  # fmt: skip
+
+# --- 10.diagnose ------------------------------------------------------------------------------------------------------
+
+
+def diagnose(history):
+    """What the last five rows of a history say, in one word.
+
+    history: {column: (N,) array}, N of 5 or more, with the columns d_acc_real, d_acc_fake, d_real, d_fake, spread, diameter and g_grad_norm.
+    The first of these that is so in EACH of the last five rows:
+
+    "dead-units"              g_grad_norm is below 1e-6
+    "wasserstein-too-large"   d_acc_real is NaN, which is how a critic shows that gives scores, and d_real - d_fake is above diameter
+    "critic-won"              d_acc_real and d_acc_fake are above 0.98, and d_fake is below 0.02
+    "generator-collapsed"     spread is below 0.25
+    "healthy"                 else; it means: nothing found
+    """
+    # <yours>
+    h = {column: values[-5:] for column, values in history.items()}
+    signs = {
+        "dead-units": h["g_grad_norm"] < 1e-6,
+        "wasserstein-too-large": np.isnan(h["d_acc_real"]) & (h["d_real"] - h["d_fake"] > h["diameter"]),
+        "critic-won": (h["d_acc_real"] > 0.98) & (h["d_acc_fake"] > 0.98) & (h["d_fake"] < 0.02),
+        "generator-collapsed": h["spread"] < 0.25,
+    }
+    return next((name for name, rows in signs.items() if rows.all()), "healthy")
+    # </yours>
+
+
+def _history(rng, N, sick, rows=None, also=()):
+    """N rows of a living game, of which ``rows`` (by default the last 5) show the sicknesses named."""
+    h = {
+        "d_acc_real": rng.uniform(0.55, 0.8, N), "d_acc_fake": rng.uniform(0.55, 0.8, N), "d_real": rng.uniform(0.5, 0.6, N),
+        "d_fake": rng.uniform(0.4, 0.5, N), "spread": rng.uniform(0.8, 1.1, N), "diameter": rng.uniform(20, 40, N),
+        "g_grad_norm": rng.uniform(0.5, 5, N),
+    }  # fmt: skip
+    rows = slice(-5, None) if rows is None else rows
+    for name in (sick, *also):
+        if name == "dead-units":
+            h["g_grad_norm"][rows] = 0
+        elif name in ("scores", "wasserstein-too-large"):
+            h["d_acc_real"][:] = h["d_acc_fake"][:] = np.nan
+            h["d_real"], h["d_fake"] = rng.uniform(8, 9, N) + 60, rng.uniform(2, 3, N) + 60
+            if name != "scores":
+                h["d_real"][rows] += 50
+        elif name == "critic-won":
+            h["d_acc_real"][rows], h["d_acc_fake"][rows], h["d_fake"][rows] = 1.0, 0.99, 0.001
+        elif name == "generator-collapsed":
+            h["spread"][rows] = 0.1
+        elif name == "surprised":  # it is right on generated samples, and on few real ones
+            h["d_acc_fake"][rows], h["d_fake"][rows] = 1.0, 0.001
+        elif name == "sure of both":  # right on both, and by little
+            h["d_acc_real"][rows] = h["d_acc_fake"][rows] = 1.0
+    return (h,)
+
+
+def _histories(rng):
+    names = ("dead-units", "wasserstein-too-large", "critic-won", "generator-collapsed", "healthy")
+    yield from (_history(rng, 5, name) for name in ("healthy", "critic-won", "generator-collapsed", "wasserstein-too-large", "dead-units"))
+    yield _history(rng, 12, "critic-won", slice(0, 6))  # as a run may begin
+    yield _history(rng, 12, "critic-won", slice(-3, -2))  # and one row is chance
+    yield _history(rng, 12, "critic-won", slice(-1, None))
+    yield _history(rng, 12, "generator-collapsed", slice(0, 6))
+    yield _history(rng, 12, "scores")
+    yield _history(rng, 12, "surprised")
+    yield _history(rng, 12, "sure of both")
+    yield _history(rng, 12, "critic-won", also=["generator-collapsed"])
+    yield _history(rng, 12, "dead-units", also=["critic-won"])
+    yield _history(rng, 12, "wasserstein-too-large", slice(-4, None))
+    yield _history(rng, 12, "dead-units", slice(-3, None))
+    for _ in range(12):
+        N = int(rng.integers(5, 30))
+        yield _history(rng, N, names[int(rng.integers(5))], slice(-int(rng.integers(3, min(N, 9) + 1)), None))
+
+
+def _watchman(rows=slice(-5, None), enough=np.all, scores=True, estimate=lambda h: h["d_real"] - h["d_fake"], sure=None, order=None):
+    """diagnose with a mistake or several."""
+
+    def answer(history):
+        h = {column: values[rows] for column, values in history.items()}
+        signs = {
+            "dead-units": h["g_grad_norm"] < 1e-6,
+            "wasserstein-too-large": (np.isnan(h["d_acc_real"]) | (not scores)) & (estimate(h) > h["diameter"]),
+            "critic-won": sure(h) if sure else (h["d_acc_real"] > 0.98) & (h["d_acc_fake"] > 0.98) & (h["d_fake"] < 0.02),
+            "generator-collapsed": h["spread"] < 0.25,
+        }
+        return next((name for name in order or signs if enough(signs[name])), "healthy")
+
+    return answer
+
+
+DIAGNOSE = Exercise(
+    "10.diagnose", diagnose, _histories, stars=3,
+    mistakes=[
+        Mistake("these are the first five rows, and every run begins a little sick; the last five are asked for", _watchman(slice(0, 5))),
+        Mistake("one row of the five is enough for this one; it has to be so in each: all, not any", _watchman(enough=np.any)),
+        Mistake("only the last row was looked at, which can be chance; it has to be so in each of the last five", _watchman(slice(-1, None))),
+        Mistake("all rows of the run were asked; what counts is whether it is so now, in the last five", _watchman(slice(None))),
+        Mistake("a sickness in most of the five rows is not one in each of them", _watchman(enough=lambda rows: rows.mean() > 0.5)),
+        Mistake("the critic was asked about generated samples alone; one that says no to everything has won nothing: d_acc_real, too",
+                _watchman(sure=lambda h: (h["d_acc_fake"] > 0.98) & (h["d_fake"] < 0.02))),
+        Mistake("it is right on both kinds, but d_fake is not below 0.02: it still has doubts, and the generator something to learn",
+                _watchman(sure=lambda h: (h["d_acc_real"] > 0.98) & (h["d_acc_fake"] > 0.98))),
+        Mistake("the score of real samples alone means nothing, as all scores can be moved by one number; the estimate is d_real - d_fake",
+                _watchman(estimate=lambda h: h["d_real"])),
+        Mistake("NaN == NaN is false: ask np.isnan", _watchman(estimate=lambda h: np.full(len(h["diameter"]), -np.inf))),
+        Mistake("where two are so, it is the first in the order given",
+                _watchman(order=["generator-collapsed", "critic-won", "wasserstein-too-large", "dead-units"])),
+    ],
+    hints=[
+        "Take the last five of each column first: h = {column: values[-5:] for column, values in history.items()}.",
+        "Each sign is then an array of five truths, such as h['spread'] < 0.25, and & joins two of them; .all() asks for each row.",
+        "Go through them in order, and return the first name whose array is true throughout.",
+    ],
+)  # fmt: skip
+
+EXERCISES = [FRECHET, DIFFERENT_BINS, PRECISION_RECALL, CLINIC, BY_HAND, DIAGNOSE]
