@@ -18,7 +18,9 @@ def test_code_runs(page, i, code):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    text = re.sub(r"```.*?```|\$\$.*?\$\$|(?<!\$)\$[^$\n]+\$", "", page.read_text(encoding="utf-8"), flags=re.S)  # in code and formulas brackets are no links
+    text = re.sub(
+        r"```.*?```|\$\$.*?\$\$|(?<!\$)\$[^$\n]+\$", "", page.read_text(encoding="utf-8"), flags=re.S
+    )  # in code and formulas brackets are no links
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert "://" in target or (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
 

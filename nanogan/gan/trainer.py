@@ -91,7 +91,7 @@ class Trainer:
         """What whoever starts this run should know, a line each."""
         notes = []
         if "penalty_weight" in self.recipe.step_options:
-            notes.append(penalty_notice(self.critic, self.recipe.step_options["gp_mode"]))
+            notes.append(penalty_notice(self.critic, self.recipe.step_options.get("gp_mode", "train")))
         if self.recipe.pixels == "raw" and self.dataset.is_images:
             notes.append(
                 "real pixels lie in [0, 255], and generated ones in [-1, 1]: a critic tells them apart at once, or, where batch norm follows its first "

@@ -74,6 +74,35 @@ def _reordered(x, kernel, stride, order):
     return cols.reshape(windows).transpose(order).reshape(len(cols), -1)
 
 
+def _innermost(x, kernel, stride):
+    """Rows run over window rows, window columns, images."""
+    cols = im2col(x, kernel, stride)
+    return cols.reshape(len(x), -1, cols.shape[1]).swapaxes(0, 1).reshape(cols.shape)
+
+
+def _pieces(x, kernel, stride):
+    """(OH, OW), and {(i, j): the slice of x that has no end, only a start and a stride}."""
+    return _outputs(x.shape[1:3], kernel, stride), {(i, j): x[:, i::stride, j::stride] for i, j in np.ndindex(kernel, kernel)}
+
+
+def _without_ends(x, kernel, stride):
+    (OH, OW), pieces = _pieces(x, kernel, stride)
+    cols = np.empty((len(x), OH, OW, kernel, kernel, x.shape[3]), x.dtype)
+    for (i, j), piece in pieces.items():
+        cols[:, :, :, i, j] = piece
+    return cols.reshape(len(x) * OH * OW, -1)
+
+
+def _stacked_without_ends(x, kernel, stride):
+    (OH, OW), pieces = _pieces(x, kernel, stride)
+    return np.stack([*pieces.values()], axis=3).reshape(len(x) * OH * OW, -1)
+
+
+def _at_every_pixel(x, kernel, stride):
+    OH, OW = _outputs(x.shape[1:3], kernel, stride)
+    return im2col(x[:, : OH + kernel - 1, : OW + kernel - 1], kernel, 1)
+
+
 IM2COL = Exercise(
     "06.im2col", im2col, _images,
     mistakes=[
@@ -81,6 +110,10 @@ IM2COL = Exercise(
         Mistake("window rows and columns have changed places", lambda x, k, s: _reordered(x, k, s, (0, 1, 2, 4, 3, 5))),
         Mistake("windows run over rows first, then columns", lambda x, k, s: _reordered(x, k, s, (0, 2, 1, 3, 4, 5))),
         Mistake("the stride is not used: windows start at 0, stride, 2 * stride, ...", lambda x, k, s: im2col(x, k, 1)),
+        Mistake("the windows start at every pixel; the stride is in OH and OW, but not in the slices", _at_every_pixel),
+        Mistake("the slices do not fit: stop each at i + OH * stride, or it goes on to the end of x", _without_ends),
+        Mistake("the slices are of several sizes: stop each at i + OH * stride, or it goes on to the end of x", _stacked_without_ends),
+        Mistake("the images run innermost; images come first, then rows, then columns", lambda x, k, s: _innermost(x, k, s)),
         Mistake("windows that are flipped belong to the convolution of mathematics; a network's does not flip",
                 lambda x, k, s: im2col(x, k, s).reshape(-1, k * k, x.shape[3])[:, ::-1].reshape(-1, k * k * x.shape[3])),
     ],
@@ -194,6 +227,11 @@ def _product(x, w, stride, pads, matrix=None, unpack=None):
     return y.reshape(N, OH, OW, O) if unpack is None else unpack(y, N, OH, OW, O)
 
 
+def _counted_too_early(x, w, stride, pads):
+    (OH, OW), O = _outputs(x.shape[1:3], len(w), stride), w.shape[3]
+    return (im2col(np.pad(x, ((0, 0), *pads, (0, 0))), len(w), stride) @ w.reshape(-1, O)).reshape(len(x), OH, OW, O)
+
+
 def _other_ends(pads):
     return tuple(p[::-1] for p in pads)
 
@@ -208,6 +246,7 @@ CONV2D = Exercise(
         Mistake("the stride is not used", lambda x, w, s, p: conv2d(x, w, 1, p)),
         Mistake("the axes of w are in the wrong order: the output channel comes last, so the matrix is w.reshape(k * k * C, O)",
                 lambda x, w, s, p: _product(x, w, s, p, matrix=w.reshape(w.shape[3], -1).T)),
+        Mistake("OH and OW are counted before the zeros are put on; count them on the padded x", _counted_too_early),
         Mistake("kernel rows and kernel columns have changed places", lambda x, w, s, p: conv2d(x, w.transpose(1, 0, 2, 3), s, p)),
         Mistake("a row of the product holds the O channels of one place, so its reshape is (N, OH, OW, O), at once",
                 lambda x, w, s, p: _product(x, w, s, p, unpack=lambda y, N, OH, OW, O: y.reshape(N, O, OH, OW).transpose(0, 2, 3, 1))),
@@ -345,12 +384,23 @@ def _transposed(y, w, stride, pads, size, back=col2im, matrix=None, cut=lambda p
     return x[:, top : top + size[0], left : left + size[1]]
 
 
+def _cropped(y, w, stride, pads, size, first, last):
+    """The rows first(top, bottom, H) : last(...), and the columns likewise."""
+    x = _transposed(y, w, stride, pads, size, cut=None)
+    rows, columns = (slice(first(*p, n), last(*p, n)) for p, n in zip(pads, size, strict=True))
+    return x[:, rows, columns]
+
+
 CONV_TRANSPOSE2D = Exercise(
     "06.conv_transpose2d", conv_transpose2d, _transposes,
     mistakes=[
         Mistake("the crop is on the wrong side, and the picture shifted: top and left are cut off at the beginning, bottom and right at the end",
                 lambda *case: _transposed(*case, cut=lambda p: p[1])),
         Mistake("the rows and columns that stand for the pads are still there: crop them", lambda *case: _transposed(*case, cut=None)),
+        Mistake("a slice top : -bottom is empty where bottom is 0; write top : top + H",
+                lambda *case: _cropped(*case, lambda top, bottom, H: top, lambda top, bottom, H: -bottom)),
+        Mistake("a slice top : H holds H - top rows; write top : top + H",
+                lambda *case: _cropped(*case, lambda top, bottom, H: top, lambda top, bottom, H: H)),
         Mistake("this overwrites where kernels overlap; what arrives at one pixel is added up", lambda *case: _transposed(*case, back=_scattered)),
         Mistake("this is the mean of what arrives at a pixel; the transpose has the sum", lambda *case: _transposed(*case, back=_averaged)),
         Mistake("the kernel is flipped; col2im puts everything where im2col took it from, so the kernel stays as it is",
@@ -408,7 +458,8 @@ SIZES_AND_COUNTS = Exercise(
         Mistake("there are 14 * 14 windows, not 28 * 28: the stride skips three of four", _with(d=160_563_200)),
         Mistake("each window meets 128 kernels: 14 * 14 * b * 128", _with(d=313_600)),
         Mistake("these are the weights; every weight is used in each of the 14 * 14 windows", _with(d=204_800)),
-        Mistake("34 is before the crop: a padding of 1 takes one away on every side", _with(e=34)),
+        Mistake("34 is (16 - 1) * 2 + 4, before the crop: a padding of 1 takes one away on every side", _with(e=34)),
+        Mistake("the last kernel starts at (16 - 1) * 2 and covers 4, so there are 34 before the crop, and the crop takes two away", _with(e=31)),
         Mistake("a crop on both sides takes two away, not one", _with(e=33)),
         Mistake("that is the convolution from 16 to 8; the transposed one goes the other way", _with(e=8)),
     ],

@@ -25,7 +25,7 @@ def layer_sizes(size, kernel, stride, padding):
 
 
 def _axes(rng):
-    yield from [(16, 4, 2, 1), (1, 4, 1, 0), (7, 3, 2, 1), (5, 5, 1, 2), (10, 3, 3, 0)]
+    yield from [(16, 4, 2, 1), (4, 4, 1, 0), (7, 3, 2, 1), (5, 5, 1, 2), (10, 3, 3, 0)]
     for _ in range(30):
         kernel, stride = int(rng.integers(1, 8)), int(rng.integers(1, 5))
         padding = int(rng.integers(0, (kernel + 1) // 2))
@@ -44,6 +44,10 @@ LAYER_SIZES = Exercise(
                 lambda n, k, s, p: (layer_sizes(n, k, s, p)[0], (n - 1) * s + k + 2 * p)),
         Mistake("n entries are n - 1 strides apart, from the first to the last; here there are n strides",
                 lambda n, k, s, p: (layer_sizes(n, k, s, p)[0], n * s + k - 2 * p)),
+        Mistake("a whole number of windows is asked for: // leaves out the one that does not fit, and / counts a part of it",
+                lambda n, k, s, p: ((n + 2 * p - k) / s + 1, layer_sizes(n, k, s, p)[1])),
+        Mistake('size * stride is right for padding "same" only; the kernel and the padding count, too',
+                lambda n, k, s, p: (layer_sizes(n, k, s, p)[0], n * s)),
     ],
     hints=[
         "Down: on size + 2 * padding entries the first window begins at 0, the last at the largest multiple of stride that leaves room for kernel.",
@@ -92,6 +96,8 @@ COUNT_PARAMETERS = Exercise(
                 lambda k, i, o, b, n: _count(k, i, o, b, n, normed=i)),
         Mistake("the moving statistics are kept, not trained; here all four numbers of batch norm are trained",
                 lambda k, i, o, b, n: (_count(k, i, o, b, n)[0] + n * 2 * o, 0)),
+        Mistake("batch norm has four numbers for each channel; here four are trained and two more are kept: gamma and beta are the trained ones",
+                lambda k, i, o, b, n: (_count(k, i, o, b, n)[0] + n * 2 * o, n * 2 * o)),
         Mistake("batch norm trains two numbers for each channel, gamma and beta; here it trains one",
                 lambda k, i, o, b, n: (_count(k, i, o, b, n)[0] - n * o, _count(k, i, o, b, n)[1])),
         Mistake("each filter reaches over all n_in channels; here it sees one", lambda k, i, o, b, n: _count(k, 1, o, b, n)),
@@ -243,17 +249,35 @@ def _pictures_made(answer, latent, width):
     return _as_it_is(answer(latent, width), z)
 
 
-def _generator(latent, width, *, bias=False, momentum=0.99, slope=0.0, first_norm=True, last_norm=False, last=nn.Tanh, turned=False, **options):
-    def block(layer, n, reshape=(), norm=True):
+def _generator(
+    latent,
+    width,
+    *,
+    bias=False,
+    momentum=0.99,
+    slope=0.0,
+    first_norm=True,
+    last_norm=False,
+    last=nn.Tanh,
+    last_bias=True,
+    turned=(False, False),
+    flat=False,
+    **options,
+):
+    def block(layer, n, turned, reshape=(), norm=True):
         norm = [nn.BatchNorm(n, momentum=momentum)] if norm else []
         active = [nn.LeakyReLU(slope) if slope else nn.ReLU()]
         return [layer, *reshape, *(active + norm if turned else norm + active)]
 
+    def first_block():
+        dense, reshape = nn.Dense(latent, 49 * width, bias=bias, **options), [nn.Reshape(7, 7, width)]
+        return [*block(dense, 49 * width, turned[0]), *reshape] if flat else block(dense, width, turned[0], reshape, first_norm)
+
     half = width // 2
     return nn.Sequential(
-        *block(nn.Dense(latent, 49 * width, bias=bias, **options), width, [nn.Reshape(7, 7, width)], first_norm),
-        *block(nn.ConvTranspose2D(width, half, 4, stride=2, bias=bias, **options), half),
-        nn.ConvTranspose2D(half, 1, 4, stride=2, **options), *([nn.BatchNorm(1, momentum=momentum)] if last_norm else []), last(),
+        *first_block(),
+        *block(nn.ConvTranspose2D(width, half, 4, stride=2, bias=bias, **options), half, turned[1]),
+        nn.ConvTranspose2D(half, 1, 4, stride=2, bias=last_bias, **options), *([nn.BatchNorm(1, momentum=momentum)] if last_norm else []), last(),
     )  # fmt: skip
 
 
@@ -269,7 +293,15 @@ MAKE_GENERATOR = Exercise(
         Mistake("batch norm stands before the tanh; the last layer goes without", _like(_generator, last_norm=True)),
         Mistake("the reshaped noise has no batch norm; only the last layer goes without", _like(_generator, first_norm=False)),
         Mistake("the biases before batch norm do nothing, since it subtracts the mean: bias=False there", _like(_generator, bias=True)),
-        Mistake("batch norm stands after the ReLU; before it is asked for", _like(_generator, turned=True)),
+        Mistake("batch norm stands after the ReLU; before it is asked for", _like(_generator, turned=(True, True))),
+        Mistake("in the first block batch norm stands after the ReLU; before it is asked for", _like(_generator, turned=(True, False))),
+        Mistake("in the second block batch norm stands after the ReLU; before it is asked for", _like(_generator, turned=(False, True))),
+        Mistake("batch norm stands before the reshape, and has a gamma for each of the 7 * 7 * width numbers; one gamma per channel: reshape first",
+                _like(_generator, flat=True)),
+        Mistake("this is text 002's order, ReLU, batch norm, reshape; here it is reshape, batch norm, ReLU, with one gamma per channel",
+                _like(_generator, flat=True, turned=(True, True))),
+        Mistake("the last layer has a bias: no batch norm follows that would subtract it", _like(_generator, last_bias=False)),
+        Mistake("the width is written in as 64; use width", lambda latent=32, width=64: _generator(latent, 64)),
         Mistake("the ReLUs are leaky; the generator's are plain, and the critic's leak", _like(_generator, slope=0.2)),
         Mistake("batch norm's momentum is 0.9, the layer's default; 0.99 is asked for", _like(_generator, momentum=0.9)),
         Mistake("the weights start from N(0, 0.02); leave init away, which is Glorot's start", _like(_generator, init=nn.init.normal)),
@@ -313,14 +345,16 @@ def _pictures_judged(answer, width):
     return _as_it_is(answer(width), x)
 
 
-def _critic(width, *, bias=False, momentum=0.99, slope=0.2, first_norm=False, inner_norm=True, last=(), turned=False, **options):
+def _critic(
+    width, *, bias=False, momentum=0.99, slope=0.2, first_norm=False, inner_norm=True, last=(), turned=False, padding="same", side=4, **options
+):
     layers = []
     for n_in, n_out in ((1, width), (width, 2 * width), (2 * width, 4 * width)):
         first = n_in == 1
         norm = [nn.BatchNorm(n_out, momentum=momentum)] if (first_norm if first else inner_norm) else []
         active = [nn.LeakyReLU(slope) if slope else nn.ReLU()]
-        layers += [nn.Conv2D(n_in, n_out, 4, stride=2, bias=first or bias, **options), *(active + norm if turned else norm + active)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dense(64 * width, 1, **options), *(layer() for layer in last))
+        layers += [nn.Conv2D(n_in, n_out, 4, stride=2, bias=first or bias, padding=padding, **options), *(active + norm if turned else norm + active)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dense(side * side * 4 * width, 1, **options), *(layer() for layer in last))
 
 
 MAKE_CRITIC = Exercise(
@@ -332,6 +366,8 @@ MAKE_CRITIC = Exercise(
         Mistake("the biases before batch norm do nothing, since it subtracts the mean: bias=False there", _like(_critic, bias=True)),
         Mistake("the ReLUs do not leak; the critic's have slope 0.2, or the generator hears nothing from where they are 0", _like(_critic, slope=0.0)),
         Mistake("the slope of the leaky ReLU is 0.01; 0.2 is asked for", _like(_critic, slope=0.01)),
+        Mistake('padding=1 leaves 3x3 after the last convolution; the default "same" gives 4x4', _like(_critic, padding=1, side=3)),
+        Mistake('padding=1 leaves 3x3, which does not fit the Dense layer; the default "same" gives 4x4', _like(_critic, padding=1)),
         Mistake("batch norm stands after the leaky ReLU; before it is asked for", _like(_critic, turned=True)),
         Mistake("batch norm's momentum is 0.9, the layer's default; 0.99 is asked for", _like(_critic, momentum=0.9)),
         Mistake("the weights start from N(0, 0.02); leave init away, which is Glorot's start", _like(_critic, init=nn.init.normal)),

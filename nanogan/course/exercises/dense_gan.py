@@ -31,17 +31,17 @@ def _header(code, *shape):
 def _files(rng):
     yield (_header(8, 2, 2, 3) + bytes(range(12)),)
     yield (_header(8, 5) + bytes([5, 0, 4, 1, 9]),)
-    yield (_header(8, 60_000, 28, 28) + bytes(4),)
+    yield (_header(8, 100_000, 28, 28) + bytes(4),)  # 00 01 86 a0: more than two bytes hold
     yield (_header(8, 300) + bytes(300),)
     for _ in range(16):
         axes, code = int(rng.integers(1, 5)), int(rng.choice([0x08, 0x09, 0x0B, 0x0C, 0x0D, 0x0E]))
         yield (_header(code, *(int(n) for n in rng.integers(1, 1000, axes))) + bytes(16),)
 
 
-def _header_with(order="big", start=None, width=4, ndim=3, code=2):
+def _header_with(order="big", start=None, width=4, ndim=3, code=2, skipped=0):
     def answer(data):
         axes = data[ndim]
-        shape = tuple(int.from_bytes(data[4 + width * i : 4 + width * (i + 1)], order) for i in range(axes))
+        shape = tuple(int.from_bytes(data[4 + width * i + skipped : 4 + width * (i + 1)], order) for i in range(axes))
         return data[code], shape, 4 + width * axes if start is None else start(axes)
 
     return answer
@@ -55,6 +55,7 @@ IDX_HEADER = Exercise(
         Mistake("the first four bytes are missing in the place where the items begin: it is 4 + 4 * axes", _header_with(start=lambda axes: 4 * axes)),
         Mistake("byte 2 is the type of the items and byte 3 the number of axes, not the other way round", _header_with(ndim=2, code=3)),
         Mistake("one byte is read for each length; a length has four", _header_with(width=1)),
+        Mistake("only the two low bytes of each length are read; a length has four, and may be more than 65,535", _header_with(skipped=2)),
     ],
     hints=[
         "data[2] and data[3] are numbers already: an entry of a bytes object is one.",
@@ -69,7 +70,7 @@ IDX_HEADER = Exercise(
 def moving_statistics():
     """(mean, variance): batch norm's moving statistics, after it has seen the batch [1, 5] twice in training.
 
-    They start at 0 and 1.  The momentum is 0.8, and the variance the biased one.
+    They start at 0 and 1.  The momentum is 0.8, and the variance the biased one.  Three digits will do.
     """
     # <yours>
     return 1.08, 2.08
@@ -77,12 +78,13 @@ def moving_statistics():
 
 
 MOVING_STATISTICS = Exercise(
-    "05.moving_statistics", moving_statistics, lambda rng: [()], stars=1,
+    "05.moving_statistics", moving_statistics, lambda rng: [()], rtol=5e-3, stars=1,
     mistakes=[
         Mistake("this is after the batch was seen once; it was seen twice", lambda: (0.6, 1.6)),
         Mistake("the momentum is the share of the old value, 0.8, not of the new one", lambda: (2.88, 3.88)),
         Mistake("this is the unbiased variance of the batch, 8; the biased one, 4, was asked for", lambda: (1.08, 3.52)),
         Mistake("the moving variance starts at 1, not at 0", lambda: (1.08, 1.44)),
+        Mistake("this has the deviation of the batch, 2, where its variance, 4, was asked for", lambda: (1.08, 1.36)),
         Mistake("these are the statistics of the batch; the moving ones are still on their way to them", lambda: (3.0, 4.0)),
     ],
     hints=[
@@ -127,20 +129,25 @@ class BatchNorm(nn.Module):
         # </yours>
 
 
+def _layer(features, momentum, eps, unbiased, batches):
+    """A case: with gamma and beta that are not 1 and 0."""
+    return features, momentum, eps, unbiased, np.linspace(0.5, 2.0, features), np.linspace(-1.0, 1.0, features), batches
+
+
 def _batches(rng):
-    yield 1, 0.8, 0.0, False, [np.array([[1.0], [1.0], [4.0]])]
-    yield 2, 0.8, 1e-3, False, [np.array([[1.0, 0.0], [5.0, 2.0]])]
-    yield 2, 0.5, 0.25, True, [np.array([[1.0, 0.0], [5.0, 2.0]]), np.array([[3.0, 1.0], [3.0, 1.5], [0.0, 2.0]])]
+    yield _layer(1, 0.8, 0.0, False, [np.array([[1.0], [1.0], [4.0]])])
+    yield _layer(2, 0.8, 1e-3, False, [np.array([[1.0, 0.0], [5.0, 2.0]])])
+    yield _layer(2, 0.5, 0.25, True, [np.array([[1.0, 0.0], [5.0, 2.0]]), np.array([[3.0, 1.0], [3.0, 1.5], [0.0, 2.0]])])
     for i in range(17):
         C, count = int(rng.integers(1, 5)), int(rng.integers(1, 4))
         batches = [rng.normal(1, 2, (int(rng.integers(2, 7)), C)) for _ in range(count)]
-        yield C, float(rng.uniform(0.1, 0.95)), float(rng.choice([1e-5, 1e-3, 0.5])), bool(i % 2), batches
+        yield _layer(C, float(rng.uniform(0.1, 0.95)), float(rng.choice([1e-5, 1e-3, 0.5])), bool(i % 2), batches)
 
 
-def _normalised(answer, features, momentum, eps, unbiased, batches):
+def _normalised(answer, features, momentum, eps, unbiased, gamma, beta, batches):
     """What a layer gives for some batches in training and the last one in inference, and what is left behind in it."""
     layer = answer(features, momentum=momentum, eps=eps, unbiased=unbiased).astype(np.float64)
-    layer.gamma.data[...], layer.beta.data[...] = np.linspace(0.5, 2.0, features), np.linspace(-1.0, 1.0, features)
+    layer.gamma.data[...], layer.beta.data[...] = gamma, beta
     found, weights = {}, np.cos(np.arange(batches[-1].size)).reshape(batches[-1].shape)
     for i, batch in enumerate(batches, 1):
         x = ng.Tensor(batch, requires_grad=True)
@@ -252,6 +259,14 @@ def _tensors_kept(self, x):
     return _norm(self, x, mean, var)
 
 
+def _moving_deviation(self, x):
+    if not self.training:
+        return BatchNorm.forward(self, x)
+    mean, var = _of_batch(x)
+    _move(self, mean.data, np.sqrt(_correction(self, x) * var.data), self.momentum)
+    return _norm(self, x, mean, var)
+
+
 def _one_mean_for_all(self, x):
     if not self.training:
         return BatchNorm.forward(self, x)
@@ -281,6 +296,7 @@ BATCH_NORM = Exercise(
                 "take the .data of mean and variance", _wrong_norm(_tensors_kept)),
         Mistake("this is one mean for all columns; each column has its own: axis=0", _wrong_norm(_one_mean_for_all)),
         Mistake("the moving statistics never advance in training", _wrong_norm(_never_moving)),
+        Mistake("moving_var takes the batch's deviation; its variance was asked for, without the root", _wrong_norm(_moving_deviation)),
     ],
     hints=[
         "Two cases: if self.training, mean and variance come from x; else they are self.moving_mean and self.moving_var.",
@@ -397,6 +413,10 @@ def _keras_form(self, m, v, c1, c2):
     return self.lr * math.sqrt(c2) / c1 * m / (np.sqrt(v) + self.eps)
 
 
+def _c2_without_root(self, m, v, c1, c2):
+    return _moved(self, m, v, c1, c2 * c2 if self.eps_hat else c2)
+
+
 def _eps_inside(self, m, v, c1, c2):
     if self.eps_hat:
         return self.lr * math.sqrt(c2) / c1 * m / np.sqrt(v + self.eps)
@@ -412,6 +432,7 @@ ADAM = Exercise(
         Mistake("the engine has counted this step already: t is self.counter.steps, not one more", _adam_with(
             corrections=lambda self, t: (1 - self.beta1 ** (t + 1), 1 - self.beta2 ** (t + 1)))),
         Mistake("eps stands inside of the root; it is added after the root is taken", _adam_with(moved=_eps_inside)),
+        Mistake("where eps_hat is True c2 stands without its root: lr * sqrt(c2) / c1 is asked for", _adam_with(moved=_c2_without_root)),
         Mistake("this counts its own steps; self.counter may be another optimiser's, too, and counts theirs", _adam_with(corrections=_own_count)),
         Mistake("self.eps_hat is not heeded: this is always the form with eps_hat False", _adam_with(moved=_torch_form)),
         Mistake("self.eps_hat is not heeded: this is always the form with eps_hat True", _adam_with(moved=_keras_form)),
@@ -448,7 +469,7 @@ def critic_accuracy(on_real, on_fake):
 
 def _answers(rng):
     yield np.array([[0.9], [0.6], [0.2], [0.7]]), np.array([[0.1], [0.8]])
-    yield np.array([[0.5], [0.9]]), np.array([[0.2], [0.1], [0.3]])
+    yield np.array([[0.5], [0.9]]), np.array([[0.2], [0.1], [0.5]])
     yield np.array([[0.9], [0.8], [0.7]]), np.array([[0.9]])
     for _ in range(20):
         N, M = (int(n) for n in rng.integers(1, 12, 2))
@@ -465,7 +486,9 @@ CRITIC_ACCURACY = Exercise(
         Mistake("all samples are counted alike, so that the larger batch has more to say; take the mean of the two shares",
                 lambda r, f: ((r > 0.5).sum() + (f <= 0.5).sum()) / (len(r) + len(f))),
         Mistake("the two shares are added; their mean was asked for", lambda r, f: (r > 0.5).mean() + (f <= 0.5).mean()),
-        Mistake('an answer of exactly 0.5 says "generated"', lambda r, f: ((r >= 0.5).mean() + (f < 0.5).mean()) / 2),
+        Mistake('an answer of exactly 0.5 says "generated", so it is right for a generated sample', lambda r, f: ((r > 0.5).mean() + (f < 0.5).mean()) / 2),
+        Mistake('an answer of exactly 0.5 says "generated", so it is wrong for a real sample', lambda r, f: ((r >= 0.5).mean() + (f <= 0.5).mean()) / 2),
+        Mistake('an answer of exactly 0.5 says "generated"; it is wrong for a real sample and right for a generated one', lambda r, f: ((r >= 0.5).mean() + (f < 0.5).mean()) / 2),
     ],
     hints=[
         "on_real > 0.5 is an array of True and False; its mean is the share of True.",

@@ -44,6 +44,7 @@ TOTAL_VARIATION = Exercise(
     mistakes=[
         Mistake("this is the whole sum; half of it is asked for, as what p has too much of, q has too little of", lambda p, q: np.abs(p - q).sum()),
         Mistake("this is the largest difference at a single outcome; an event may be several outcomes together", lambda p, q: np.abs(p - q).max()),
+        Mistake("that is how often the judge is right, (1 + TV) / 2; TV alone is asked for", lambda p, q: (1 + total_variation(p, q)) / 2),
         Mistake("without | | the differences cancel: both add up to 1", lambda p, q: (p - q).sum() / 2),
         Mistake("this is the length sqrt(sum (p - q)**2); the sum of |p - q| is asked for, without squares", lambda p, q: np.sqrt(((p - q) ** 2).sum())),
     ],
@@ -135,7 +136,7 @@ def _piles(rng):
     yield np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 2.0])
     yield np.array([0.5, 0.0, 0.5]), np.array([0.0, 1.0, 0.0]), np.array([0.0, 1.0, 2.0])
     yield np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.0, 0.3])
-    yield np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5]), np.array([2.0, 5.0, -1.0])
+    yield np.array([0.6, 0.4, 0.0]), np.array([0.0, 0.3, 0.7]), np.array([2.0, 6.0, -1.0])
     for i in range(20):
         K = int(rng.integers(2, 9))
         x = rng.permutation(40)[:K] / 4 - 5
@@ -150,6 +151,8 @@ def _em_shifted_gap(p, q, x):
 EARTH_MOVERS = Exercise(
     "08.earth_movers", earth_movers, _piles,
     mistakes=[
+        Mistake("x is sorted, p and q are not: use one order = np.argsort(x) for all three",
+                lambda p, q, x: (np.abs(np.cumsum(p - q)[:-1]) * np.diff(np.sort(x))).sum()),
         Mistake("every gap counts as 1 wide; multiply by np.diff of the sorted places", lambda p, q, x: np.abs(np.cumsum((p - q)[np.argsort(x)])[:-1]).sum()),
         Mistake("the places are not sorted: p, q and x go through np.argsort(x) first",
                 lambda p, q, x: (np.abs(np.cumsum(p - q)[:-1]) * np.diff(x)).sum()),
@@ -227,16 +230,38 @@ def _step(sign=-1, before=False, gradients=False, low=-1.0, weights_only=False, 
     return step
 
 
+def _clipped_first(critic, optimizer, real, fake, limit):
+    for p in critic.parameters():
+        p.data[...] = p.data.clip(-limit, limit)
+    return _step_without_clipping(critic, optimizer, real, fake, limit)
+
+
+def _told_after(critic, optimizer, real, fake, limit):
+    critic_step(critic, optimizer, real, fake, limit)
+    return (ops.mean(critic(real)) - ops.mean(critic(fake))).item()
+
+
+def _summed(critic, optimizer, real, fake, limit):
+    estimate = ops.sum(critic(real)) - ops.sum(critic(fake))
+    optimizer.step(ng.grad(-estimate, critic.parameters()))
+    for p in critic.parameters():
+        p.data[...] = p.data.clip(-limit, limit)
+    return estimate.item()
+
+
 def _step_without_clipping(critic, optimizer, real, fake, limit):
     return _step()(critic, optimizer, real, fake, np.inf)
 
 
 CRITIC_STEP = Exercise(
-    "08.critic_step", critic_step, _clouds, outcome=_trained,
+    "08.critic_step", critic_step, _clouds, outcome=_trained, arguments=("real", "fake", "limit"),
     mistakes=[
         Mistake("the critic lowers its estimate: an optimiser goes down, so give it the gradient of minus the estimate", _step(sign=1)),
         Mistake("the weights are not clipped", _step_without_clipping),
         Mistake("the weights are clipped before the step, which then carries them out of the limit again; clip after it", _step(before=True)),
+        Mistake("the weights are clipped first of all, and the step carries them out of the limit again; clip after it", _clipped_first),
+        Mistake("the estimate is computed again after the step; that before it is asked for", _told_after),
+        Mistake("the answers are added up; the mean of those to real minus the mean of those to fake is asked for", _summed),
         Mistake("the gradients are clipped; the weights are to be, after the step", _step(gradients=True)),
         Mistake("what comes back is the loss; the estimate is minus that", _step(told=-1)),
         Mistake("the biases are not clipped; every parameter is to be", _step(weights_only=True)),
@@ -255,7 +280,7 @@ CRITIC_STEP = Exercise(
 def half_shared():
     """P = (1/2, 1/2, 0) and Q = (0, 1/2, 1/2), at the places 0, 1 and 2: five numbers, worked out on paper.
 
-    In this order: TV, KL(P || Q) in bits, JS in bits, JS in nats, and the earth mover's distance.  Infinity is np.inf.
+    In this order: TV, KL(P || Q) in bits, JS in bits, JS in nats, and the earth mover's distance.  Infinity is np.inf; three digits will do.
     """
     # <yours>
     return 0.5, np.inf, 0.5, 0.3466, 1.0
@@ -263,7 +288,7 @@ def half_shared():
 
 
 HALF_SHARED = Exercise(
-    "08.half_shared", half_shared, lambda rng: [()], rtol=1e-3, stars=1,
+    "08.half_shared", half_shared, lambda rng: [()], rtol=5e-3, stars=1,
     mistakes=[
         Mistake("TV is half of the sum |1/2| + |0| + |1/2|", lambda: (1.0, np.inf, 0.5, np.log(2) / 2, 1.0)),
         Mistake("this is KL(P || M); KL(P || Q) divides by Q, which excludes an outcome that P has", lambda: (0.5, 0.5, 0.5, np.log(2) / 2, 1.0)),
@@ -336,6 +361,8 @@ POTENTIAL = Exercise(
                 lambda p, q, x: np.sign(p - q) - np.sign(p - q)[0]),
         Mistake("the slopes follow the sign of p - q at a place; what counts is the sign of what passes the gap, their cumulative sum",
                 lambda p, q, x: _from_steps(-np.sign(p - q)[:-1] * np.diff(x))),
+        Mistake("the slopes are off by one gap: what passes the first gap is p - q of the first place alone",
+                lambda p, q, x: _from_steps(-np.sign(np.cumsum(p - q)[1:]) * np.diff(x))),
         Mistake("the slope is what passes the gap; only its sign counts, and the slope is 1 or -1", lambda p, q, x: _from_steps(-np.cumsum(p - q)[:-1] * np.diff(x))),
         Mistake("this critic has one slope everywhere, so it sees the difference of the means alone; earth may go left in one gap and right in the next",
                 lambda p, q, x: (x - x[0]) * (np.sign((x * (p - q)).sum()) or 1.0)),
@@ -354,7 +381,7 @@ def reading_a_log():
     """Five numbers about the critic in text 004's log, worked out on paper.
 
     In this order: the farthest that two images of 28 x 28 pixels in [-1, 1] can lie apart; the critic's estimate after epoch 1, and
-    the least Lipschitz constant that it can have there; the same two after epoch 100.
+    the least Lipschitz constant that it can have there; the same two after epoch 100.  Three digits will do.
     """
     # <yours>
     return 56.0, 391.18, 6.985, 1760.28, 31.43
