@@ -58,7 +58,7 @@ def difference(mine, expected, rtol):
     gap = numpy.where(numpy.isfinite(a) & numpy.isfinite(b), numpy.abs(a - b), numpy.inf)
     gap[(a == b) | (numpy.isnan(a) & numpy.isnan(b))] = 0
     worst = numpy.unravel_index(gap.argmax(), gap.shape)
-    wrong = int((gap > rtol * max(1e-12, numpy.abs(b[numpy.isfinite(b)]).max(initial=0))).sum())
+    wrong = int((gap > rtol * max(1e-12, numpy.max(numpy.abs(b[numpy.isfinite(b)]), initial=0))).sum())
     there = _apart(lambda digits: (told(a[worst], digits), told(b[worst], digits)))
     return f"{wrong:,} of {a.size:,} entries are wrong; at {[int(i) for i in worst]} you give {there[0]}, and it is {there[1]}"
 
@@ -105,7 +105,7 @@ def array_of(value):
 def close(a, b, rtol):
     """Whether two arrays of one shape are equal up to ``rtol`` of the largest entry; NaN equals NaN."""
     finite = numpy.abs(b[numpy.isfinite(b)])
-    return bool(numpy.allclose(a, b, rtol=0, atol=rtol * max(float(finite.max(initial=0.0)), 1e-3), equal_nan=True))
+    return bool(numpy.allclose(a, b, rtol=0, atol=rtol * max(float(numpy.max(finite, initial=0.0)), 1e-3), equal_nan=True))
 
 
 def told(value, digits=6):

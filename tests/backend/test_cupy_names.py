@@ -69,7 +69,9 @@ def _inside(body):
 def _assigned(node, known):
     """(name, path) of every name that an assignment gives to something of CuPy."""
     for target in node.targets:
-        both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+        both = (
+            isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(target.elts) == len(node.value.elts)
+        )  # else a star is in it
         for name, value in zip(target.elts, node.value.elts, strict=True) if both else [(target, node.value)]:
             if isinstance(name, ast.Name) and (path := _path(value, known)):
                 yield name.id, path
