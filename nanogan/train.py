@@ -16,6 +16,7 @@ It prints where the pictures are.  Ctrl-C saves a checkpoint first.
 import contextlib
 import math
 import os
+import pathlib
 import shlex
 import sys
 
@@ -74,7 +75,9 @@ def main(argv=None):
     dataset = data.load(config["data"], config["data_dir"], seed=config["seed"], download=args.download, pictures=pictures)
     judge = evaluation.judge_of(config["data"], config["data_dir"], config["seed"], pictures) if config["score_every"] else None
     memory = f"at batch size {recipe.batch_size}", "a smaller --batch-size needs less"
-    with environment.memory_explained(*memory):
+    with environment.memory_explained(
+        *memory, Run(pathlib.Path(os.path.expanduser(args.resume)), config).last_checkpoint if args.resume else lambda: ""
+    ):
         trainer = Trainer(recipe, dataset, config["seed"])
         config["steps"] = total_steps(args, recipe, trainer.per_epoch, config["steps"])
         complete(config, trainer, args.resume)

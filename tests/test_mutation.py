@@ -30,7 +30,9 @@ def subclasses(cls):
 
 
 def of_nanogan(cls):
-    return cls.__module__.startswith("nanogan.") and getattr(sys.modules[cls.__module__], cls.__name__, None) is cls
+    """Whether it is an operation of the engine: not one that a learner writes, or gets wrong, in the course."""
+    ours = cls.__module__.startswith("nanogan.") and not cls.__module__.startswith("nanogan.course.")
+    return ours and getattr(sys.modules[cls.__module__], cls.__name__, None) is cls
 
 
 # (class, "backward" or "backward_fused") that a mutant replaces
