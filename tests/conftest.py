@@ -34,6 +34,12 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(("backend", "any_size") if sized else "backend", rows, indirect=True)
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Two processes for the whole suite, on two cores or more; one, this one, for files or a kind of test that were asked for."""
+    whole = config.args_source == pytest.Config.ArgsSource.TESTPATHS and "gradcheck" not in config.getoption("markexpr")
+    return 2 if whole and (os.cpu_count() or 1) > 1 else 0
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
     """What is marked slow_on_strict is slow on the stand-in, what is marked slow_if_lowered with lowered thresholds."""

@@ -66,6 +66,7 @@ def test_profile(quick, capsys):
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 def test_against_torch(quick, capsys):
     pytest.importorskip("torch", reason="PyTorch, the other side, is not installed")
     assert call(bench, "--against", "torch", "--recipe", "quickstart", "--batch-size", 2, "--threads", 1, *QUICK) == 0

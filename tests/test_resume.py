@@ -69,7 +69,9 @@ LONGER["dcgan-pokemon"] = (
 
 
 @posix
-@pytest.mark.parametrize("name", [*RUNS, *(pytest.param(name, marks=pytest.mark.slow) for name in LONGER)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in ("quickstart", "ring2d") else pytest.mark.slow) for name in (*RUNS, *LONGER)]
+)
 def test_a_stopped_run_goes_on_as_if_never_stopped(name, here):
     argv, signals = (RUNS | LONGER)[name]
     total = int(argv[argv.index("--steps") + 1])
@@ -155,6 +157,7 @@ def kill_and_resume(here, kills, argv, seed=0):
 
 
 @posix
+@pytest.mark.slow
 def test_killed_at_five_moments(here):
     argv = ["--recipe", "gaussian2d", "--steps", "400", "--set", "log_every=7", "--checkpoint-every", "10", "--keep-every", "50"]
     assert len(kill_and_resume(here, 5, argv)) == 5

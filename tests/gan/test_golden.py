@@ -107,6 +107,7 @@ def pairs(got, expected):
 
 @pytest.mark.every_backend
 @pytest.mark.usefixtures("any_size")
+@pytest.mark.slow_if_lowered
 @each_text
 def test_three_steps_in_float64(text, monkeypatch):
     """Every loss and gradient to 1e-7 of its scale, every parameter to 1e-3 of the learning rate."""
