@@ -28,8 +28,6 @@ def prepare(app):
                 wanted[page_of(name)] = f"{title}```{{literalinclude}} {up}{name}\n:language: {LANGUAGES[path.suffix]}\n:linenos:\n```\n"
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         wanted[f"notebooks/{path.name}"] = path.read_text(encoding="utf-8")
-    for path in ROOT.glob("docs/texts/*.md"):  # made by hand, and there
-        wanted.pop(path.relative_to(DOCS).as_posix(), None)
     for folder in ("code", "notebooks"):
         for path in sorted((DOCS / folder).rglob("*"), reverse=True):
             if path.is_file() and path.relative_to(DOCS).as_posix() not in wanted:

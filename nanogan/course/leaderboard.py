@@ -7,8 +7,6 @@ A score is worth nothing without what it depends on, so an entry says it: the da
 distance for each seed.  Only entries that agree in the first three compare, and ``show`` keeps others apart.
 """
 
-import json
-import os
 import statistics
 
 from nanogan.backend import NanoganError
@@ -23,18 +21,14 @@ def file():
 
 def read():
     """[{"recipe", "data", "features", "samples", "seeds", "frechet"}]; raises NanoganError for a file that is something else."""
-    path = file()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not (
-            isinstance(found, list) and all(isinstance(entry, dict) and {"recipe", "seeds", "frechet", *FIELDS} <= entry.keys() for entry in found)
-        ):
-            raise ValueError("no leaderboard")
-        return found
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise NanoganError(f"{path} cannot be read ({error}); move it away, and a new one is begun") from error
+    return records.load(file(), [], _entries)
+
+
+def _entries(found):
+    needed = {"recipe", "seeds", "frechet", *FIELDS}
+    if not (isinstance(found, list) and all(isinstance(entry, dict) and needed <= entry.keys() for entry in found)):
+        raise ValueError("no leaderboard")
+    return found
 
 
 def enter(recipe, *, data, features, samples, seeds, frechet):
@@ -48,14 +42,7 @@ def enter(recipe, *, data, features, samples, seeds, frechet):
     entry = {"recipe": str(recipe), "data": str(data), "features": str(features), "samples": int(samples), "seeds": seeds, "frechet": frechet}
     same = ("recipe", *FIELDS)
     entries = [old for old in read() if [old[field] for field in same] != [entry[field] for field in same]]
-    path = file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".json.tmp")
-        new.write_text(json.dumps([*entries, entry], indent=2) + "\n", encoding="utf-8")
-        os.replace(new, path)
-    except OSError as error:
-        raise NanoganError(f"{path} cannot be written ({error.strerror or error})") from error
+    records.save(file(), [*entries, entry])
 
 
 def show():

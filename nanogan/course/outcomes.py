@@ -37,11 +37,9 @@ def difference(mine, expected, rtol):
     if isinstance(expected, Raised):
         return f"it should raise {type(expected.error).__name__}, and gives {told(mine)}"
     if isinstance(expected, dict):
-        return _parts(mine, expected, rtol, dict, lambda key: f"{key}: ")
+        return _parts(mine, expected, rtol, lambda key: f"{key}: ")
     if isinstance(expected, (tuple, list)) and not _plain(expected):
-        return _parts(
-            *(dict(enumerate(v)) if isinstance(v, (tuple, list)) else v for v in (mine, expected)), rtol, dict, lambda i: f"value {i + 1}: "
-        )
+        return _parts(*(dict(enumerate(v)) if isinstance(v, (tuple, list)) else v for v in (mine, expected)), rtol, lambda i: f"value {i + 1}: ")
     if expected is None or isinstance(expected, (str, bool, type)):
         return None if type(mine) is type(expected) and mine == expected else f"you give {told(mine)}, and it is {told(expected)}"
     a, b = array_of(mine), array_of(expected)
@@ -73,8 +71,9 @@ def kind_of(value):
     return "a list of tensors, " if isinstance(value, (tuple, list)) and any(isinstance(v, Tensor) for v in value) else ""
 
 
-def _parts(mine, expected, rtol, kind, label):
-    if not isinstance(mine, kind) or mine.keys() != expected.keys():
+def _parts(mine, expected, rtol, label):
+    """``difference`` of dictionaries: the first part that differs, after its label(key)."""
+    if not isinstance(mine, dict) or mine.keys() != expected.keys():
         if mine is None:  # expected may have more parts than are given back: what the answer did, too
             return "you give None"
         what = f"{len(mine)} values" if isinstance(mine, dict) else told(mine)

@@ -6,9 +6,9 @@
 import json
 import os
 import pathlib
-import tempfile
 
 from nanogan.backend import NanoganError
+from nanogan.viz.files import whole_file
 
 
 def file():
@@ -17,18 +17,13 @@ def file():
 
 def read():
     """{name of an exercise: {"passed", "tries", "hints"}}; raises NanoganError for a file that is something else."""
-    path = file()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not (isinstance(found, dict) and all(isinstance(record, dict) for record in found.values())):
-            raise ValueError("no record of exercises")
-        return {
-            name: {"passed": bool(r.get("passed")), "tries": int(r.get("tries", 0)), "hints": int(r.get("hints", 0))} for name, r in found.items()
-        }
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise NanoganError(f"{path} cannot be read ({error}); move it away, and a new one is begun") from error
+    return load(file(), {}, _records)
+
+
+def _records(found):
+    if not (isinstance(found, dict) and all(isinstance(record, dict) for record in found.values())):
+        raise ValueError("no record of exercises")
+    return {name: {"passed": bool(r.get("passed")), "tries": int(r.get("tries", 0)), "hints": int(r.get("hints", 0))} for name, r in found.items()}
 
 
 def note(name, **changes):
@@ -38,14 +33,27 @@ def note(name, **changes):
     record["passed"] = record["passed"] or changes.get("passed", False)
     for what in ("tries", "hints"):
         record[what] += changes.get(what, 0)
-    path = file()
+    save(file(), records)
+    return record
+
+
+def load(path, empty, checked):
+    """checked(what the JSON file ``path`` holds), ``empty`` where there is none; raises NanoganError where it cannot be read or ``checked`` raises."""
+    try:
+        return checked(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return empty
+    except (OSError, ValueError, TypeError) as error:
+        raise NanoganError(f"{path} cannot be read ({error}); move it away, and a new one is begun") from error
+
+
+def save(path, value):
+    """Write JSON to ``path``, whole or not at all; raises NanoganError where that cannot be done."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as new:
-            new.write(json.dumps(records, indent=2, sort_keys=True) + "\n")
-        os.replace(new.name, path)
+        with whole_file(path) as new:
+            new.write((json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
     except OSError as error:
         raise NanoganError(
-            f"{path} cannot be written ({error.strerror or error}); name another file with the environment variable NANOGAN_PROGRESS"
+            f"{path} cannot be written ({error.strerror or error}); name another place with the environment variable NANOGAN_PROGRESS"
         ) from error
-    return record
