@@ -29,6 +29,17 @@ def called(answer, *case):
     return answer(*case)
 
 
+def named(*names):
+    """An outcome for several numbers from paper: each has a name, by which a wrong one is told of, whether they come as a tuple, a list or an array."""
+
+    def outcome(answer, *case):
+        values = answer(*case)
+        several = isinstance(values, (tuple, list)) or (isinstance(values, numpy.ndarray) and values.ndim == 1)
+        return dict(zip(names, values, strict=True)) if several and len(values) == len(names) else values
+
+    return outcome
+
+
 @dataclasses.dataclass(frozen=True)
 class Exercise:
     """name: notebook and subject, "06.im2col".  solution: what is right.  cases: from a NumPy generator to tuples of arguments.

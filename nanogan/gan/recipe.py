@@ -13,6 +13,7 @@ from collections.abc import Callable
 from nanogan.backend import NanoganError, random
 from nanogan.gan.command import did_you_mean, fraction, nonnegative_float, nonnegative_int, positive_float, positive_int
 from nanogan.gan.objectives import GENERATOR_LOSSES, OBJECTIVES
+from nanogan.nn import Module
 from nanogan.optim import Adam
 
 
@@ -81,6 +82,18 @@ class Recipe:
     about: str = ""
     own: dict = dataclasses.field(default_factory=dict)
     changes: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        """Raises NanoganError for the slips that are easily made in a recipe of one's own, which would fail later and elsewhere."""
+        if len(self.networks) != 2 or any(isinstance(make, Module) or not callable(make) for make in self.networks):
+            raise NanoganError(
+                f"recipe {self.name}: networks are two functions or classes, called to make the generator and the critic; give them without brackets: (Generator, Critic)"
+            )
+        for field in ("latent_shape", "image_shape"):
+            if not isinstance(getattr(self, field), (tuple, list)):
+                raise NanoganError(f"recipe {self.name}: {field} is {getattr(self, field)!r:.60}; give a tuple, such as (32,) or (28, 28, 1)")
+        if not isinstance(self.lr, (tuple, list)) or len(self.lr) != 2:
+            raise NanoganError(f"recipe {self.name}: lr is {self.lr!r:.60}; give two rates, the generator's and the critic's, such as (2e-4, 2e-4)")
 
     def build(self):
         """A fresh (generator, critic), weights drawn from the random stream."""

@@ -91,6 +91,8 @@ def test_a_check_names_the_first_who_is_wrong_and_does_not_tell_what_it_is():
         ({"A": "healthy"}, "patient"),
         ({}, "patient A has no diagnosis yet"),
         (RIGHT | {"A": "flu"}, "there is no diagnosis 'flu'"),
+        (RIGHT | {"K": "healthy"}, "there is no patient 'K'"),
+        (list(RIGHT.values()), "give a dictionary"),
     ):
         with pytest.raises(CheckFailed, match=said):
             verdict(exercises.get("10.clinic"), lambda answer=answer: answer)
@@ -105,24 +107,33 @@ def board(monkeypatch, tmp_path):
 def test_the_leaderboard_keeps_what_a_score_depends_on(board, capsys):
     leaderboard.show()
     assert capsys.readouterr().out == "the leaderboard is empty\n"
-    about = {"data": "glyphs", "features": "c177c07d", "samples": 2000}
+    about = {"data": "glyphs", "features": "c177c07d", "samples": 2000, "against": 4000}
     leaderboard.enter("one", **about, seeds=[0, 1], frechet=np.array([30.0, 20.0]))
     leaderboard.enter("two", **about, seeds=[0], frechet=[24.0])
     leaderboard.enter("two", **about | {"samples": 1000}, seeds=[0], frechet=[1.0])
+    leaderboard.enter("two", **about | {"against": 9000}, seeds=[0], frechet=[2.0])
     leaderboard.enter("one", **about, seeds=[0, 1], frechet=[31.0, 21.0])  # again: it replaces the first
     assert json.loads(board.read_text())[-1] == {"recipe": "one", **about, "seeds": [0, 1], "frechet": [31.0, 21.0]}
     leaderboard.show()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[-1] for line in lines if line.startswith("   ")] == ["seeds", "two", "seeds", "two", "one"]
-    assert lines[-1].split() == ["26.00", "21.00", "31.00", "2", "one"]
+    assert [line.split()[-1] for line in lines if line.startswith("   ")] == ["seeds", "two", "seeds", "two", "one", "seeds", "two"]
+    assert lines[6].split() == ["26.00", "21.00", "31.00", "2", "one"]
     assert [path.name for path in board.parent.iterdir()] == ["leaderboard.json"]
 
 
 def test_the_leaderboard_refuses(board):
-    about = {"data": "glyphs", "features": "c177c07d", "samples": 2000}
+    about = {"data": "glyphs", "features": "c177c07d", "samples": 2000, "against": 4000}
     for seeds, frechet in (([0, 1], [1.0]), ([], []), ([0, 0], [1.0, 2.0])):
         with pytest.raises(ng.NanoganError, match="one for each, and each seed once"):
             leaderboard.enter("x", **about, seeds=seeds, frechet=frechet)
+    for wrong, said in (
+        ({"seeds": 0, "frechet": 1.0}, "are lists"),
+        ({"frechet": [float("nan")]}, "0 or more"),
+        ({"frechet": [-5.0]}, "0 or more"),
+        ({"data": np.zeros(3)}, "data is a ndarray; give its name"),
+    ):
+        with pytest.raises(ng.NanoganError, match=said):
+            leaderboard.enter("x", **about | {"seeds": [0], "frechet": [1.0]} | wrong)
     board.parent.mkdir()
     for text in ("{", "{}", "[1]", '[{"recipe": "x"}]'):
         board.write_text(text)

@@ -1,5 +1,7 @@
 """The recipes are those of the course texts: layer by layer, number by number.  Literals here, nothing computed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -663,3 +665,19 @@ def test_a_name_like_no_other(name):
     with pytest.raises(ng.NanoganError, match=r"the recipes are quickstart, .*, ring2d, grid2d$") as caught:
         recipes.get(name)
     assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("networks", (architectures.quick_generator(), architectures.quick_critic()), "called to make the generator and the critic"),
+        ("networks", (architectures.quick_generator,), "two functions or classes"),
+        ("latent_shape", 32, r"latent_shape is 32; give a tuple, such as \(32,\)"),
+        ("image_shape", 28, "image_shape is 28; give a tuple"),
+        ("lr", 1e-3, "lr is 0.001; give two rates"),
+        ("lr", (1e-3,), "give two rates"),
+    ],
+)
+def test_slips_in_a_recipe_of_ones_own(field, value, said):
+    with pytest.raises(ng.NanoganError, match=f"recipe quickstart: .*{said}"):
+        dataclasses.replace(recipes.get("quickstart"), **{field: value})

@@ -1,4 +1,4 @@
-"""Notebook 10: the Frechet distance, bins with a standard error, precision and recall, the failure clinic, and a watchman."""
+"""Notebook 10: the Frechet distance, bins with a standard error, precision and recall, the failure clinic, memorisation, and a watchman."""
 
 import functools
 import math
@@ -7,7 +7,7 @@ import numpy as np
 
 from nanogan.backend import NanoganError
 from nanogan.course import clinic as hospital
-from nanogan.course.exercise import Exercise, Mistake
+from nanogan.course.exercise import Exercise, Mistake, named
 
 # --- 10.frechet -------------------------------------------------------------------------------------------------------
 
@@ -138,6 +138,7 @@ DIFFERENT_BINS = Exercise(
     "10.different_bins", different_bins, _counts,
     mistakes=[
         Mistake("that is divided by the variance; the standard error is its root", _bins(spread=lambda s, p, q, n, m: s * (1 - s) * (1 / n + 1 / m))),
+        Mistake("that is the share of training images alone; s is the share of both together, (found + training) / (n + m)", _bins(share=lambda f, t, n, m: t / m)),
         Mistake("each share has an error of its own here; if the two are the same, which is what is tested, their share is the pooled one, s",
                 _bins(spread=lambda s, p, q, n, m: np.sqrt(p * (1 - p) / n + q * (1 - q) / m))),
         Mistake("the share of both together is (found + training) / (n + m), and not the mean of p and q: the larger set has more to say",
@@ -261,7 +262,9 @@ def _first_wrong(answer):
     """Judged patient by patient, so that nothing is said but who is the first that is wrong."""
     found, right = answer(), clinic()
     if not isinstance(found, dict):
-        return found
+        raise NanoganError('give a dictionary, {"A": "...", ..., "J": "..."}, with a name for each patient')
+    if strangers := [name for name in found if name not in right]:
+        raise NanoganError(f"there is no patient {strangers[0]!r}")
     for name in right:
         if name not in found:
             raise NanoganError(f"patient {name} has no diagnosis yet")
@@ -290,7 +293,7 @@ def _against(name, diagnosis):
             return f"{who} a critic that has won is right on both kinds; this one is right on {last['d_acc_real']:.0%} of the real samples"
         return f"{who} at the end the critic is right on {right_on_both:.0%} of the kind that it knows less well, and D(G(z)) is {last['d_fake']:.2g}"
     if diagnosis == "loss-frozen":
-        return (f"{who} a clip value is 16.12, or half of that, to the second decimal in every row; here D's loss ends at {last['d_loss']:.3g} and G's at "
+        return (f"{who} there one of the losses stands still at 16.12, or at half of that, from early on; here D's ends at {last['d_loss']:.3g} and G's at "
                 f"{last['g_loss']:.3g}")  # fmt: skip
     if diagnosis == "generator-collapsed":
         if name == "H":
@@ -311,6 +314,8 @@ def _against(name, diagnosis):
         if name == "J":
             return (f"{who} the generator's gradient is {last['g_grad_norm']:.2g}, true, but the critic's has a norm of {last['d_grad_norm']:.3g}, so nothing "
                     "is dead there; the generator has nothing to learn, because all it makes is taken for real")  # fmt: skip
+        if name == "F":
+            return f"{who} its gradients are 0 in many rows, true, but not in all; and behind dead units a loss stands at that of a coin. Look at where this one stands"
         return f"{who} behind dead units no gradient is left; its critic's has a norm of {last['d_grad_norm']:.2g}, its generator's {last['g_grad_norm']:.2g}"
     if name in "CG":
         return f"{who} it makes points, and no images"
@@ -324,7 +329,7 @@ SICK = {
     "B": "D(G(z)) ends at {d_fake:.2g}, and G's loss at {g_loss:.3g}; two that learn from each other are not so far apart",
     "D": "its estimate, d_real - d_fake, ends at {d_real:.3g} - ({d_fake:.3g}); hold it against the column diameter",
     "E": "its curves may be; look at the samples, closely",
-    "F": "D's loss is {d_loss:.4g} in every row; the losses of a living game tremble",
+    "F": "from the second row on D's loss is {d_loss:.4g}, to the second decimal; the losses of a living game tremble",
     "G": "its samples are {spread:.2g} times as far apart as real ones",
     "H": "D(G(z)) falls to {d_fake:.2g}, and the real pixels lie in [{low:.3g}, {high:.3g}]",
     "I": "the losses are those of a draw, true; but the gradients' norms are {d_grad_norm:.2g} and {g_grad_norm:.2g}, and the losses do not tremble",
@@ -368,14 +373,10 @@ def _hand(w=25.0, error=None, shares=0.03):
     return lambda: (w, error, shares / error)
 
 
-def _three(answer):
-    found = answer()
-    names = ("the squared distance", "the standard error", "how many of them")
-    return dict(zip(names, found, strict=True)) if isinstance(found, (tuple, list)) and len(found) == 3 else found
-
+THREE = ("the squared distance", "the standard error", "how many of them")
 
 BY_HAND = Exercise(
-    "10.by_hand", by_hand, lambda rng: [()], outcome=_three, rtol=5e-3, stars=1,
+    "10.by_hand", by_hand, lambda rng: [()], outcome=named(*THREE), rtol=5e-3, stars=1,
     mistakes=[
         Mistake("the deviations' difference is squared, too: (4 - 1)**2 + (6 - 2)**2", _hand(w=13.0)),
         Mistake("this is the distance; its square is asked for", _hand(w=5.0)),
@@ -388,11 +389,77 @@ BY_HAND = Exercise(
                 _hand(error=math.sqrt(0.105 * 0.895 * 0.003))),
         Mistake("the training images are a sample, too: 1/500 + 1/1000", _hand(error=math.sqrt(0.09 / 500))),
         Mistake("it is the difference of the shares, 0.12 - 0.09, in standard errors", _hand(shares=0.12)),
+        Mistake("this is in percent; the shares are 0.12 and 0.09, and the error is one of shares", lambda: (25.0, 1.643, 1.826)),
+        Mistake("the samples have the larger share: the sign is the wrong way round", _hand(shares=-0.03)),
     ],
     hints=[
         "1. Two squares: of the difference of the means, and of the difference of the deviations.",
         "2. Both together hold 150 of 1,500, a share of 0.1.  Then sqrt(0.1 * 0.9 * (1/500 + 1/1000)).",
         "3. (0.12 - 0.09) divided by that.",
+    ],
+)  # fmt: skip
+
+# --- 10.memorisation --------------------------------------------------------------------------------------------------
+
+
+def memorisation(samples, unseen, training):
+    """How far samples keep from the training points, measured by how far unseen real points do: about 1 is honest, 0 is copied.
+
+    samples: (N, D), unseen: (L, D), training: (M, D) arrays.  The mean distance (Euclidean) from a sample to the training point nearest to it,
+    divided by the mean distance from an unseen point to the training point nearest to it.  A number.
+    """
+
+    # <yours>
+    def away(points):
+        distances = np.sqrt(((points[:, None] - training[None]) ** 2).sum(axis=2))  # (N, M)
+        return distances.min(axis=1).mean()
+
+    return away(samples) / away(unseen)
+    # </yours>
+
+
+def _three_sets(rng):
+    line = np.arange(4.0)[:, None]
+    yield line + 0.25, line + 0.5, line
+    yield np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [0.0, -1.0], [2.0, 0.0]]), np.zeros((1, 2))
+    yield line[:2], line[:3] + 0.5, line
+    for i in range(15):
+        D = int(rng.integers(1, 5))
+        N, L, M = (int(n) for n in rng.integers(3, 20, size=3))
+        training = rng.normal(size=(M, D))
+        samples = training[rng.integers(M, size=N)] + 0.1 * rng.normal(size=(N, D)) if i % 3 == 0 else 1.3 * rng.normal(size=(N, D))
+        yield samples, rng.normal(size=(L, D)), training
+
+
+def _copied(distances=_apart, nearest=lambda d: d.min(axis=1), over=np.mean, ratio=lambda samples, unseen: samples / unseen, beside_samples=False):
+    """memorisation with a mistake or several."""
+
+    def answer(samples, unseen, training):
+        far = over(nearest(distances(unseen, samples if beside_samples else training)))
+        return ratio(over(nearest(distances(samples, training))), far)
+
+    return answer
+
+
+MEMORISATION = Exercise(
+    "10.memorisation", memorisation, _three_sets,
+    mistakes=[
+        Mistake("this is the mean distance to all training points; only the nearest counts, of each sample its own", _copied(nearest=lambda d: d.mean(axis=1))),
+        Mistake("that is, for each training point, the nearest sample; asked is, for each sample, the nearest training point: the minimum along axis 1",
+                _copied(nearest=lambda d: d.min(axis=0))),
+        Mistake("that is the smallest distance of all pairs; each sample has a nearest of its own, and then comes the mean", _copied(nearest=np.min)),
+        Mistake("these are squared distances; take the root before the minimum and the mean", _copied(distances=lambda a, b: _apart(a, b) ** 2)),
+        Mistake("the differences are added up without their squares; the distance is Euclidean", _copied(distances=lambda a, b: abs(a[:, None] - b[None]).sum(axis=2))),
+        Mistake("it is upside down: the samples' distance above, that of the unseen points below", _copied(ratio=lambda samples, unseen: unseen / samples)),
+        Mistake("this is the samples' distance alone; it has a unit until it is divided by that of unseen points", _copied(ratio=lambda samples, unseen: samples)),
+        Mistake("the unseen points are held against the training points, too, and not against the samples", _copied(beside_samples=True)),
+        Mistake("these are sums of distances, and there need not be as many samples as unseen points: means", _copied(over=np.sum)),
+        Mistake("this is the median; the mean is asked for", _copied(over=np.median)),
+    ],
+    hints=[
+        "All distances at once, as in precision_recall: np.sqrt(((points[:, None] - training[None]) ** 2).sum(axis=2)) is (N, M).",
+        "A sample in each row: .min(axis=1) is how far its nearest training point is, and then the mean.",
+        "Do the same for the unseen points, and divide.",
     ],
 )  # fmt: skip
 
@@ -406,7 +473,7 @@ def diagnose(history):
     The first of these that is so in EACH of the last five rows:
 
     "dead-units"              g_grad_norm is below 1e-6
-    "wasserstein-too-large"   d_acc_real is NaN, which is how a critic shows that gives scores, and d_real - d_fake is above diameter
+    "wasserstein-too-large"   d_acc_real is NaN, as it is where the critic gives scores, and d_real - d_fake is above diameter
     "critic-won"              d_acc_real and d_acc_fake are above 0.98, and d_fake is below 0.02
     "generator-collapsed"     spread is below 0.25
     "healthy"                 else; it means: nothing found
@@ -450,6 +517,12 @@ def _history(rng, N, sick, rows=None, also=()):
     return (h,)
 
 
+NEAR = [  # a sickness, of which one column is brought to one side of its limit
+    ("dead-units", "g_grad_norm", 3e-7), ("dead-units", "g_grad_norm", 1e-5), ("critic-won", "d_fake", 0.01), ("critic-won", "d_fake", 0.05),
+    ("critic-won", "d_acc_fake", 0.97), ("critic-won", "d_acc_real", 0.97), ("generator-collapsed", "spread", 0.2), ("generator-collapsed", "spread", 0.3),
+]  # fmt: skip
+
+
 def _histories(rng):
     names = ("dead-units", "wasserstein-too-large", "critic-won", "generator-collapsed", "healthy")
     yield from (_history(rng, 5, name) for name in ("healthy", "critic-won", "generator-collapsed", "wasserstein-too-large", "dead-units"))
@@ -464,25 +537,54 @@ def _histories(rng):
     yield _history(rng, 12, "dead-units", also=["critic-won"])
     yield _history(rng, 12, "wasserstein-too-large", slice(-4, None))
     yield _history(rng, 12, "dead-units", slice(-3, None))
+    for near, column, value in NEAR:
+        (h,) = _history(rng, 9, near, also=["surprised"] if column == "d_acc_real" else ())
+        h[column][-5:] = value
+        yield (h,)
+    (h,) = _history(rng, 9, "healthy")  # probabilities that are further apart than the samples
+    h["d_real"][:], h["d_fake"][:], h["diameter"][:] = 0.9, 0.1, 0.3
+    yield (h,)
+    (h,) = _history(rng, 9, "scores")  # the wrong way round
+    h["d_real"][:] -= 100
+    yield (h,)
+    (h,) = _history(rng, 9, "generator-collapsed")  # of the last five rows, some are dead besides
+    h["g_grad_norm"][-3:] = 0
+    yield (h,)
     for _ in range(12):
         N = int(rng.integers(5, 30))
         yield _history(rng, N, names[int(rng.integers(5))], slice(-int(rng.integers(3, min(N, 9) + 1)), None))
 
 
-def _watchman(rows=slice(-5, None), enough=np.all, scores=True, estimate=lambda h: h["d_real"] - h["d_fake"], sure=None, order=None):
-    """diagnose with a mistake or several."""
+def _watchman(
+    rows=slice(-5, None), enough=np.all, scores=True, estimate=lambda h: h["d_real"] - h["d_fake"], sure=None, order=None, dead=1e-6, doubt=0.02, alike=0.25
+):  # fmt: skip
+    """diagnose with a mistake or several; dead, doubt, alike: its limits for g_grad_norm, d_fake and spread."""
 
     def answer(history):
         h = {column: values[rows] for column, values in history.items()}
         signs = {
-            "dead-units": h["g_grad_norm"] < 1e-6,
+            "dead-units": h["g_grad_norm"] < dead,
             "wasserstein-too-large": (np.isnan(h["d_acc_real"]) | (not scores)) & (estimate(h) > h["diameter"]),
-            "critic-won": sure(h) if sure else (h["d_acc_real"] > 0.98) & (h["d_acc_fake"] > 0.98) & (h["d_fake"] < 0.02),
-            "generator-collapsed": h["spread"] < 0.25,
+            "critic-won": sure(h) if sure else (h["d_acc_real"] > 0.98) & (h["d_acc_fake"] > 0.98) & (h["d_fake"] < doubt),
+            "generator-collapsed": h["spread"] < alike,
         }
         return next((name for name in order or signs if enough(signs[name])), "healthy")
 
     return answer
+
+
+def _row_by_row(history):
+    """diagnose that names each row by itself."""
+    rows = [{column: values[-5:][i : i + 1] for column, values in history.items()} for i in range(5)]
+    names = {_watchman()(row) for row in rows}
+    return names.pop() if len(names) == 1 else "healthy"
+
+
+LIMITS = [
+    ("dead", 1e-7, "a g_grad_norm below 1e-6 is dead, and need not be 0"), ("dead", 1e-3, "a g_grad_norm is dead below 1e-6, and not before"),
+    ("doubt", 0.2, "d_fake is below 0.02"), ("doubt", 1e-3, "a d_fake below 0.02 is enough"),
+    ("alike", 0.15, "a spread below 0.25 is enough"), ("alike", 0.5, "the spread is below 0.25"),
+]  # fmt: skip
 
 
 DIAGNOSE = Exercise(
@@ -491,7 +593,7 @@ DIAGNOSE = Exercise(
         Mistake("these are the first five rows, and every run begins a little sick; the last five are asked for", _watchman(slice(0, 5))),
         Mistake("one row of the five is enough for this one; it has to be so in each: all, not any", _watchman(enough=np.any)),
         Mistake("only the last row was looked at, which can be chance; it has to be so in each of the last five", _watchman(slice(-1, None))),
-        Mistake("all rows of the run were asked; what counts is whether it is so now, in the last five", _watchman(slice(None))),
+        Mistake("more rows than the last five were asked; what counts is whether it is so now", _watchman(slice(None))),
         Mistake("a sickness in most of the five rows is not one in each of them", _watchman(enough=lambda rows: rows.mean() > 0.5)),
         Mistake("the critic was asked about generated samples alone; one that says no to everything has won nothing: d_acc_real, too",
                 _watchman(sure=lambda h: (h["d_acc_fake"] > 0.98) & (h["d_fake"] < 0.02))),
@@ -499,9 +601,15 @@ DIAGNOSE = Exercise(
                 _watchman(sure=lambda h: (h["d_acc_real"] > 0.98) & (h["d_acc_fake"] > 0.98))),
         Mistake("the score of real samples alone means nothing, as all scores can be moved by one number; the estimate is d_real - d_fake",
                 _watchman(estimate=lambda h: h["d_real"])),
+        Mistake("a critic that gives probabilities was held against the diameter, too; ask first whether d_acc_real is NaN", _watchman(scores=False)),
+        Mistake("an estimate below 0 is no large one; leave its sign", _watchman(estimate=lambda h: abs(h["d_real"] - h["d_fake"]))),
         Mistake("NaN == NaN is false: ask np.isnan", _watchman(estimate=lambda h: np.full(len(h["diameter"]), -np.inf))),
         Mistake("where two are so, it is the first in the order given",
                 _watchman(order=["generator-collapsed", "critic-won", "wasserstein-too-large", "dead-units"])),
+        Mistake("each row was given a name of its own, and then the names compared; ask of each sickness whether it is in all five rows", _row_by_row),
+        Mistake("the two accuracies are above 0.98 each; their mean does not say it",
+                _watchman(sure=lambda h: ((h["d_acc_real"] + h["d_acc_fake"]) / 2 > 0.98) & (h["d_fake"] < 0.02))),
+        *(Mistake(f"look at the limits once more: {sentence}", _watchman(**{name: limit})) for name, limit, sentence in LIMITS),
     ],
     hints=[
         "Take the last five of each column first: h = {column: values[-5:] for column, values in history.items()}.",
@@ -510,4 +618,4 @@ DIAGNOSE = Exercise(
     ],
 )  # fmt: skip
 
-EXERCISES = [FRECHET, DIFFERENT_BINS, PRECISION_RECALL, CLINIC, BY_HAND, DIAGNOSE]
+EXERCISES = [FRECHET, DIFFERENT_BINS, PRECISION_RECALL, CLINIC, BY_HAND, MEMORISATION, DIAGNOSE]

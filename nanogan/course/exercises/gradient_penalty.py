@@ -6,7 +6,7 @@ import numpy as np
 
 from nanogan import backend, nn, ops, optim
 from nanogan.course import engine as ng
-from nanogan.course.exercise import Exercise, Mistake
+from nanogan.course.exercise import Exercise, Mistake, named
 
 
 def _gives(*values):
@@ -61,6 +61,10 @@ INTERPOLATE = Exercise(
         Mistake("here alpha is the share of fake; equation 18 makes it that of real (both are right in the long run, but the check compares)",
                 _mixed(_per_sample, lambda a: 1 - a, lambda a: a)),
         Mistake("the two shares do not add up to 1: the one of fake is 1 - alpha", _mixed(_per_sample, second=lambda a: a)),
+        Mistake("alpha has the shape (N, 1), right for points; with images it is laid along rows and columns, and where N is their width no error says so",
+                _mixed(lambda real, uniform: uniform((len(real), 1)))),
+        Mistake("uniform is called twice, and the two shares do not add up to 1; keep alpha in a variable",
+                lambda real, fake, uniform: _per_sample(real, uniform) * real + (1 - _per_sample(real, uniform)) * fake),
         Mistake("this is the middle, always; the penalty is to be asked for anywhere between the two", _mixed(lambda real, uniform: 0.5)),
     ],
     hints=[
@@ -113,7 +117,7 @@ def _flat_for_some():
 
 
 def _critics_and_points(rng):
-    yield _linear(0.3, 0.4), np.array([[1.0, 2.0], [0.0, -1.0]])
+    yield _linear(0.36, 0.48), np.array([[1.0, 2.0], [0.0, -1.0]])
     yield _linear(3.0, 4.0), rng.normal(size=(3, 2))
     yield _flat_for_some(), np.array([[-1.0, -2.0], [1.0, 2.0]])
     for i in range(18):
@@ -131,11 +135,16 @@ def _critics_and_points(rng):
 def _with_gradients(answer, critic, x):
     """The penalty, and what it teaches every parameter."""
     penalty = answer(critic, x)
-    if not isinstance(penalty, ng.Tensor):
-        return penalty if penalty is None else {"the penalty": penalty, "its gradient": "none: a plain number has no history"}
+    if penalty is None:
+        return None
+    if isinstance(penalty, (tuple, list)):
+        raise ValueError(f"{len(penalty)} values come back, and the penalty alone is asked for")
     names, parameters = zip(*critic.named_parameters(), strict=True)
-    gradients = ng.grad(penalty, list(parameters)) if penalty.requires_grad else [np.zeros(p.shape) for p in parameters]
-    return {"the penalty": penalty.numpy()} | {f"its gradient by {name}": g for name, g in zip(names, gradients, strict=True)}
+    learns = isinstance(penalty, ng.Tensor) and penalty.requires_grad
+    gradients = ng.grad(penalty, list(parameters)) if learns else [ng.Tensor(np.zeros(p.shape)) for p in parameters]
+    return {"the penalty": penalty.numpy() if isinstance(penalty, ng.Tensor) else penalty} | {
+        f"its gradient by {name}": g for name, g in zip(names, gradients, strict=True)
+    }
 
 
 def _penalty(price=lambda slopes: (slopes - 1) ** 2, length=None, out=ops.sum, last=ops.mean, create_graph=True):
@@ -168,6 +177,12 @@ GRADIENT_PENALTY = Exercise(
         Mistake("slopes below 1 cost nothing here; (slope - 1)**2 charges them too", _penalty(price=lambda slopes: ops.relu(slopes - 1) ** 2)),
         Mistake("the penalty has no history, so it teaches the critic nothing: take the first gradient with create_graph=True", _penalty(create_graph=False)),
         Mistake("the square is missing; without it a slope of 0 and one of 2 cancel", _penalty(price=lambda slopes: slopes - 1)),
+        Mistake("the slope is compared with 0, not with 1: subtract 1 before the square", _penalty(price=lambda slopes: slopes**2)),
+        Mistake("the length is taken over the last axis alone, which for images is the channels: one slope for each pixel; it goes over all axes but the first",
+                _penalty(length=lambda dx: ops.norm(dx, axis=-1))),
+        Mistake("the penalty is the square of the distance from 1, not its absolute value", _penalty(price=lambda slopes: ops.abs(slopes - 1))),
+        Mistake("a small constant under the root changes the slope, most of all where it is 0; ops.norm needs none",
+                _penalty(length=lambda dx: ops.sqrt(ops.sum(dx * dx, axis=_rest(dx)) + 1e-12))),
         Mistake("the mean of the answers is differentiated, so all slopes are N times too small; take their sum", _penalty(out=ops.mean)),
         Mistake("this is the sum over the samples; their mean is asked for", _penalty(last=ops.sum)),
         Mistake("sqrt(sum(dx**2)) has no derivative at 0, and the NaN reaches the weights; ops.norm is the length that is safe there",
@@ -195,8 +210,10 @@ def by_hand():
     # </yours>
 
 
+BY = ("the penalty", "by v", "by w1", "by w2", "by b")
+
 BY_HAND = Exercise(
-    "09.by_hand", by_hand, lambda rng: [()], rtol=1e-3, stars=1,
+    "09.by_hand", by_hand, lambda rng: [()], outcome=named(*BY), rtol=4e-3, stars=1,
     mistakes=[
         Mistake("the second sample lies where the leaky ReLU has the slope 0.2, so that its slope is 2 and not 10", _gives(81.0, 90.0, 21.6, 28.8, 0.0)),
         Mistake("these are sums over the two samples; the penalty is their mean", _gives(82.0, 92.0, 22.08, 29.44, 0.0)),
@@ -218,11 +235,12 @@ BY_HAND = Exercise(
 
 
 def n_critic_step(generator, critic, g_opt, d_opt, reals, zs, penalty_weight=10.0):
-    """Several steps of the critic, each on fresh samples, then one of the generator; gives (d_loss, g_loss, penalty), the critic's last.
+    """Several steps of the critic, each on fresh samples, then one of the generator; gives (d_loss, g_loss, penalty), three tensors, the critic's last.
 
     reals: a list of n_critic arrays.  zs: a list of n_critic + 1 arrays of noise; the last one is the generator's.
     A step of the critic asks it about real samples, about fake ones, and, with gradient_penalty, about points
-    interpolate(real, fake, ng.backend.random.uniform), in this order.  g_opt, d_opt: step(gradients) lowers a loss.
+    interpolate(real, fake, ng.backend.random.uniform) between the two, which are arrays (a tensor's is .data).
+    g_opt, d_opt: step(gradients) lowers a loss.
     """
     # <yours>
     for real, z in zip(reals, zs[:-1], strict=True):
@@ -241,7 +259,7 @@ def n_critic_step(generator, critic, g_opt, d_opt, reals, zs, penalty_weight=10.
 def _batches(rng):
     for n_critic, N, weight in [(1, 2, 10.0), (2, 3, 10.0), (3, 4, 1.0), (5, 2, 20.0)]:
         reals, zs = [rng.normal(size=(N, 2)) + 2 for _ in range(n_critic)], [rng.normal(size=(N, 2)) for _ in range(n_critic + 1)]
-        yield _planar(2), _dense(2), reals, zs, weight
+        yield _planar(2), _dense(2, 4, nn.Tanh), reals, zs, weight
 
 
 def _planar(n_in):
@@ -255,7 +273,10 @@ def _stepped(answer, generator, critic, reals, zs, weight):
     for i in (1, 2):
         values = answer(generator, critic, g_opt, d_opt, reals, zs, penalty_weight=weight)
         if not isinstance(values, (tuple, list)) or len(values) != 3:
-            return values
+            if values is None:
+                return None
+            given = len(values) if isinstance(values, (tuple, list)) else 1
+            raise ValueError(f"(d_loss, g_loss, penalty) are asked for, three values, and {given} come{'s' * (given == 1)} back")
         found |= {f"{name} of step {i}": value for name, value in zip(("d_loss", "g_loss", "the penalty"), values, strict=True)}
     for whose, network in (("critic", critic), ("generator", generator)):
         found |= {f"{whose}'s {name} after two steps": array for name, array in network.state_dict().items()}
@@ -263,17 +284,31 @@ def _stepped(answer, generator, critic, reals, zs, weight):
 
 
 def _step(
-    critic_sign=1, generator_sign=1, penalty_sign=1, history=True, noise=-1, rounds=None, weight=None, place=interpolate, every=False, stale=False
+    critic_sign=1,
+    generator_sign=1,
+    penalty_sign=1,
+    history=True,
+    noise=-1,
+    rounds=None,
+    weight=None,
+    place=interpolate,
+    every=False,
+    stale=False,
+    blind=False,
+    same_noise=False,
+    same_real=False,
 ):
     """n_critic_step with one thing changed."""
 
     def answer(generator, critic, g_opt, d_opt, reals, zs, penalty_weight=10.0):
         def generator_gradients():
-            g_loss = -generator_sign * ops.mean(critic(generator(zs[noise])))
+            fake = generator(zs[noise])
+            g_loss = -generator_sign * ops.mean(critic(fake.data if blind else fake))
             return g_loss, ng.grad(g_loss, generator.parameters())
 
         old = generator_gradients()
         for real, z in itertools.islice(zip(reals, zs[:-1], strict=True), rounds):
+            real, z = reals[0] if same_real else real, zs[0] if same_noise else z
             with ng.no_grad():
                 fake = generator(z).data
             estimate = critic_sign * (ops.mean(critic(real)) - ops.mean(critic(fake)))
@@ -299,12 +334,19 @@ N_CRITIC_STEP = Exercise(
         Mistake("the generator lowers the critic's answers to its samples; its loss is MINUS their mean", _step(generator_sign=-1)),
         Mistake("the penalty is taken away from the loss, which rewards steepness; add it", _step(penalty_sign=-1)),
         Mistake("the penalty comes into the loss as a plain number (.item() or .detach()), without its history, and teaches nothing", _step(history=False)),
-        Mistake("the generator learns from the first noise batch; the last one, zs[-1], is its own", _step(noise=0)),
+        Mistake("the generator learns from noise that the critic was trained on; the last one, zs[-1], is its own", _step(noise=0)),
         Mistake("the critic makes one step only; it makes one for each batch in reals", _step(rounds=1)),
         Mistake("the generator steps after every step of the critic; it steps once, at the end", _step(every=True)),
         Mistake("the generator learns from the critic as it was at the beginning; its gradient is taken after the critic's steps", _step(stale=True)),
         Mistake("the penalty is taken at the real samples; it belongs at points between real and fake",
                 _step(place=lambda real, fake, uniform: real + 0 * interpolate(real, fake, uniform))),
+        Mistake("the penalty is taken at the fake samples; it belongs at points between real and fake",
+                _step(place=lambda real, fake, uniform: fake + 0 * interpolate(real, fake, uniform))),
+        Mistake("the generator's samples have no history here (no_grad, or .data), so its gradients are all 0, and it does not learn", _step(blind=True)),
+        Mistake("every step of the critic sees the first noise; step i gets zs[i]", _step(same_noise=True)),
+        Mistake("every step of the critic sees the first real samples; step i gets reals[i]", _step(same_real=True)),
+        Mistake("interpolate is given fake and real in the wrong order, so that alpha is the share of fake",
+                _step(place=lambda real, fake, uniform: interpolate(fake, real, uniform))),
         Mistake("the penalty is multiplied by 10, whatever penalty_weight says", _step(weight=10.0)),
     ],
     hints=[
@@ -331,16 +373,8 @@ def what_lambda_buys():
 PRICES = ("the slope", "the estimate", "what it pays", "the loss", "lambda")
 
 
-def _called(names):
-    def outcome(answer):
-        values = answer()
-        return dict(zip(names, values, strict=True)) if isinstance(values, (tuple, list)) and len(values) == len(names) else values
-
-    return outcome
-
-
 WHAT_LAMBDA_BUYS = Exercise(
-    "09.what_lambda_buys", what_lambda_buys, lambda rng: [()], outcome=_called(PRICES), rtol=1e-3, stars=1,
+    "09.what_lambda_buys", what_lambda_buys, lambda rng: [()], outcome=named(*PRICES), rtol=1e-3, stars=1,
     mistakes=[
         Mistake("the derivative of (k - 1)**2 is 2 (k - 1): the slope is 1 + d / (2 lambda)", _gives(1.4, 5.6, 1.6, -4.0, 80.0)),
         Mistake("d / (2 lambda) is what the slope exceeds 1 by; it is 1 + that", _gives(0.2, 0.8, 6.4, 5.6, 40.0)),
@@ -407,6 +441,7 @@ OWN_SLOPES = Exercise(
         Mistake("each sample is shown to the critic alone; batch norm then has a batch of one, so give it the whole batch, and differentiate one answer",
                 _one_at_a_time),
         Mistake("answer 0 is differentiated each time; number i belongs to answer i", lambda critic, x: np.linalg.norm(_jacobian(critic, x)[0], axis=1)),
+        Mistake("the critic is asked in inference mode; leave it in the mode it comes in", lambda critic, x: own_slopes(critic.eval(), x)),
         Mistake("these are the squares of the slopes; the root is missing", lambda critic, x: own_slopes(critic, x) ** 2),
         Mistake("the gradient's absolute values are added up; its length is the root of the sum of squares",
                 lambda critic, x: np.abs(np.einsum("iid->id", _jacobian(critic, x))).sum(axis=1)),
@@ -441,7 +476,7 @@ def _read(first, last, slope=lambda penalty: 1 + penalty**0.5):
 
 
 TWO_NETWORKS = Exercise(
-    "09.two_networks", two_networks, lambda rng: [()], outcome=_called(NETWORKS), rtol=2e-3, stars=3,
+    "09.two_networks", two_networks, lambda rng: [()], outcome=named(*NETWORKS), rtol=2e-3, stars=3,
     mistakes=[
         Mistake("that is 10 times the penalty: divide by lambda", _read(85.29, 37.35)),
         Mistake("the slope is 1 + the root of the penalty; the root is missing", _read(8.529, 3.735, lambda penalty: 1 + penalty)),
