@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,8 @@ def test_scale(quick, capsys):
 def test_profile(quick, capsys):
     assert call(bench, "--profile", "--recipe", "ring2d", "--set", "objective=least-squares", "--batch-size", 4, *QUICK) == 0
     out = capsys.readouterr().out
-    assert "ring2d, batch 4" in out and "autograd and the rest" in out and "matmul (4, 2) (2, 128)" in out
+    assert "ring2d, batch 4" in out and "autograd and the rest" in out
+    assert re.search(r"^matmul\w* \(\d+, \d+\) \(\d+, \d+\)", out, re.MULTILINE)  # which products are among the dearest, the clock decides
     (found,) = read(quick / "bench" / "profile.json")["profiles"]
     assert sum(row["seconds"] for row in found["nanogan"]["profile"]["rows"]) == pytest.approx(found["nanogan"]["profile"]["seconds"])
 
