@@ -13,8 +13,8 @@ author = copyright = "nanogan contributors"
 release = version = nanogan.__version__
 html_title = "nanogan"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "mathml", "repository", "docstrings"]
-exclude_patterns = ["_build", "**.ipynb_checkpoints", "_extensions", "_static"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "mathml", "repository", "docstrings", "words"]
+exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints", "_extensions", "_static"]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
