@@ -9,7 +9,7 @@ import re
 
 def as_rst(app, what, name, obj, options, lines):
     """autodoc-process-docstring: plain text to reStructuredText that shows it."""
-    if lines and lines[0].startswith("Alias for field number"):  # what Python says of a named tuple's fields, and nobody wrote
+    if lines and lines[0].startswith(("Alias for field number", "Initialize self.  See")):  # what Python says by itself, and nobody wrote
         lines[:] = []
         return
     blocks, out = re.split(r"\n\s*\n", "\n".join(lines)), []
