@@ -141,7 +141,7 @@ class Function:
 
     inputs: the input tensors; a Python number stays one, so that float32 * 0.5 stays float32.
     needs: a bool per input, set before each backward: False where backward need not work and returns None.
-        Broadcasting is undone by the engine.
+    Broadcasting is undone by the engine, not in backward.
     keeps_inputs: False where backward reads no input values, so that they need not be kept.
     backward_fused(grad): optional; the same on raw arrays, run while no graph is being recorded.
     output(array): its output as a tensor again; to hold the tensor itself would be a cycle.

@@ -90,7 +90,9 @@ def main(argv=None):
     print(verdict(trainer), end="")
     last = run.folder / "samples" / f"step_{trainer.steps:06d}.png"
     print(f"pictures: {last}, {run.folder / 'samples.gif'}   losses: {run.folder / 'losses.png'}\n"
-          f"look closer: python -m nanogan.sample {place(run)}   (nanogan.evaluate scores it, nanogan.diagnose says what is wrong)")  # fmt: skip
+          f"look closer: python -m nanogan.sample {place(run)}\n"
+          f"is it good?  python -m nanogan.evaluate {place(run)}\n"
+          f"what broke?  python -m nanogan.diagnose {place(run)}")  # fmt: skip
     return 0
 
 

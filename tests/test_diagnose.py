@@ -38,7 +38,10 @@ def test_a_healthy_run(runs, capsys):
     assert call(diagnose, runs / "healthy") == 0
     assert ng.backend.random.stream().bit_generator.state == state
     out = capsys.readouterr()
-    assert out.out == f"{runs / 'healthy'} (gaussian2d, 1,000 steps): healthy: nothing found\n" and out.err == ""
+    assert (
+        out.out == f"{runs / 'healthy'} (gaussian2d, 1,000 steps): healthy: nothing found (how good its samples are, nanogan.evaluate says)\n"
+        and out.err == ""
+    )
     assert tree(runs / "healthy") == before
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from nanogan.course import exercises
-from nanogan.course.notebooks import filled, solved, source, stub
+from nanogan.course.notebooks import OUTPUTS, filled, solved, source, stub
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -201,6 +201,7 @@ def test_exercises_are_those_of_the_course(path):
     notebook = read(path)
     number = path.name.partition("_")[0]
     assert re.search(rf"^# {int(number)} · {re.escape(exercises.TITLES[number])}$", notebook.cells[0].source, re.MULTILINE)
+    assert OUTPUTS in notebook.cells[0].source
     assert filled(notebook, stub) == notebook, "a learner's cell is not what the exercise says"
     named = [cell.metadata["exercise"] for cell in notebook.cells if "exercise" in cell.metadata]
     assert named == [exercise.name for exercise in exercises.of_notebook(number)], "the exercises, in the order of the notebook"

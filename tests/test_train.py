@@ -47,14 +47,14 @@ def test_a_short_run(here):
     done = process("train", "--recipe", "gaussian2d", "--steps", "60", "--seed", "3", "--out", "runs/a", cwd=here)
     assert done.returncode == 0 and said(done.stderr) == []
     assert re.search(r"60/60 \[.*step/s, D \d\.\d{3} G \d\.\d{3} D\(x\) 0\.\d\d D\(G\(z\)\) 0\.\d\d\]", done.stderr)  # the progress bar
-    first, distance, pictures, closer = done.stdout.splitlines()
+    first, distance, pictures, *next_ones = done.stdout.splitlines()
     assert first == (
         "gaussian2d: 6 parameters in the generator, 37 in the critic; 1,000 samples of gaussian2d; 60 steps of 8 on numpy; it goes to runs/a"
     )
     words, _, number = distance.removesuffix(" (0 is perfect, untrained about 10)").partition(": ")
     assert words == "squared Wasserstein-2 distance between 10,000 generated points and the true Gaussian" and 0 < float(number) < 20
     assert pictures == "pictures: runs/a/samples/step_000060.png, runs/a/samples.gif   losses: runs/a/losses.png"
-    assert closer == "look closer: python -m nanogan.sample runs/a   (nanogan.evaluate scores it, nanogan.diagnose says what is wrong)"
+    assert [line.partition("python")[2] for line in next_ones] == [f" -m nanogan.{command} runs/a" for command in ("sample", "evaluate", "diagnose")]
     run = here / "runs" / "a"
     assert sorted(name for name in tree(run) if not name.startswith(".")) == [
         "checkpoint.npz", "config.json", "critic.npz", "generator.npz", "history.csv", "losses.png", "samples", "samples.gif",
@@ -72,11 +72,12 @@ def test_the_quickstart_says_where_the_pictures_are_and_how_to_draw_more(digits)
     """In a folder whose name has a space: what it prints can be pasted into a shell."""
     done = process("train", "--data", digits, "--batch-size", 4, "--steps", 2, "--out", "my run", cwd=digits.parent)
     assert done.returncode == 0 and said(done.stderr) == []
-    _, pictures, closer = done.stdout.splitlines()
+    _, pictures, *next_ones = done.stdout.splitlines()
     assert pictures == "pictures: my run/samples/step_000002.png, my run/samples.gif   losses: my run/losses.png"
     assert {"samples", "samples.gif", "losses.png", "film_strip.png", "real.png"} <= set(tree(digits.parent / "my run"))
-    words = shlex.split(closer.partition(": ")[2].partition("   (")[0])
-    assert words == ["python", "-m", "nanogan.sample", "my run"]
+    commands = [shlex.split(line[line.index("python") :]) for line in next_ones]
+    assert commands == [["python", "-m", f"nanogan.{command}", "my run"] for command in ("sample", "evaluate", "diagnose")]
+    words = commands[0]
     drawn = subprocess.run([sys.executable, *words[1:]], cwd=digits.parent, env=environment(), capture_output=True, text=True)
     assert (drawn.returncode, drawn.stdout, drawn.stderr) == (0, "6 x 10 samples: my run/samples-seed0.png\n", "")
 

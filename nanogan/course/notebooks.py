@@ -13,6 +13,7 @@ import textwrap
 from nanogan.course import exercises
 
 OPENS, CLOSES = "# <yours>", "# </yours>"  # around what a learner is to write, in a solution
+OUTPUTS = "The outputs below are those of the solved notebook, so that it can be read without being run. Clear them before you begin.\n\n"
 
 
 def quick(usual, short):
@@ -67,5 +68,5 @@ def solved(notebook):
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     first = notebook["cells"][0]
-    first["source"] = re.sub(r"^# (.*)$", r"# \1, solved", "".join(first["source"]), count=1, flags=re.MULTILINE)
+    first["source"] = re.sub(r"^# (.*)$", r"# \1, solved", "".join(first["source"]), count=1, flags=re.MULTILINE).replace(OUTPUTS, "")
     return notebook

@@ -91,7 +91,7 @@ def load(path):
     except CheckpointError:
         raise
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise CheckpointError(f"there is no file {path}; check its name, or train first") from error
+        raise CheckpointError(f"there is no run or file {path}; check its name, or train first") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error}); check its name and permissions") from error
     except Exception as error:  # a foreign or damaged archive can fail in any way: BadZipFile, KeyError, ValueError, MemoryError ...

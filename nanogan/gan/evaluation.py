@@ -1,8 +1,10 @@
 """Evaluation: from a run's folder to figures, and the figures that a run notes while it goes on.
 
-subject = subject_of("runs/mlp", n=10_000)            # what is judged: its samples, and which data it learned
-judge = judge_of(subject.data)                        # what they are held against, see judges.py
-row = judge.score(subject.samples)                    # {"n": 10000, "frechet": ..., "kl": ..., ...}
+    subject = subject_of("runs/mlp", n=10_000)            # what is judged: its samples, and which data it learned
+    judge = judge_of(subject.data)                        # what they are held against, see judges.py
+    row = judge.score(subject.samples)                    # {"n": 10000, "frechet": ..., "kl": ..., ...}
+
+The command is ``nanogan/evaluate.py``.
 """
 
 import contextlib
@@ -190,7 +192,10 @@ def network_for(train, path=None, progress=None):
     kept = kept_network(train)
     with contextlib.suppress(NanoganError):
         return lenet.load_lenet(kept)
-    print(f"nanogan: note: training a LeNet on {train.name}, in whose features it is scored; it is kept in {kept}", file=sys.stderr)
+    print(
+        f"nanogan: note: training a LeNet on {train.name}, in whose features it is scored, which takes a minute or two; it is kept in {kept}",
+        file=sys.stderr,
+    )
     net = lenet.train(train.samples, train.labels, progress=progress)
     with contextlib.suppress(OSError):  # a cache is never worth an error
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,10 @@
 """The trainer: it feeds a recipe's step with batches, and has a run keep what comes out.
 
-trainer = Trainer(recipe, dataset, seed_number=0)
-with Run.new(out, config) as run:     # nanogan.gan.run: the folder
-    trainer.train(total_steps, run)
+    trainer = Trainer(recipe, dataset, seed_number=0)
+    with Run.new(out, config) as run:     # nanogan.gan.run: the folder
+        trainer.train(total_steps, run)
+
+What a step gets and gives is in ``steps.py``, what else can be set in ``recipe.py``.
 """
 
 import shutil

@@ -1,7 +1,9 @@
 """Scores in the features of a classifier: how far apart two sets of images are, and which classes a set holds.
 
-frechet_distance(features, real_features)          # 0 is the same; between real sets of 10,000 about 1
-class_scores(probabilities, real_labels)           # {"kl": ..., "modes": ..., "confidence": ...}
+    frechet_distance(features, real_features)          # 0 is the same; between real sets of 10,000 about 1
+    class_scores(probabilities, real_labels)           # {"kl": ..., "modes": ..., "confidence": ...}
+
+Features and probabilities are arrays of either backend.
 """
 
 import numpy

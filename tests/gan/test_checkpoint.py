@@ -315,7 +315,7 @@ def test_nothing_in_a_file_is_run(where, tmp_path):
 def test_files_that_are_not_there(tmp_path):
     (tmp_path / "file").write_text("mine")
     for name in ("none.npz", "none/a.npz", "file/a.npz"):
-        assert refused(tmp_path / name).startswith("there is no file ")
+        assert refused(tmp_path / name).startswith("there is no run or file ")
     assert "cannot be read" in refused(tmp_path)  # a folder
 
 
@@ -508,7 +508,7 @@ def test_the_wrong_file(quick, tmp_path):
     assert "holds no generator" in refused(run.folder / "critic.npz", None, ng.load_generator)
     assert "holds no checkpoint.npz and no generator.npz" in refused(tmp_path, None, ng.load_generator)
     assert "holds no checkpoint.npz and no critic.npz" in refused(tmp_path, None, ng.load_critic)
-    assert "there is no file" in refused(tmp_path / "none", None, ng.load_generator)
+    assert "there is no run or file" in refused(tmp_path / "none", None, ng.load_generator)
     refused(run.folder / "generator.npz", "the state lacks|the state holds|in the state", ng.load_generator, network=nn.Sequential(nn.Dense(2, 2)))
 
 

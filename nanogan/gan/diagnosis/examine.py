@@ -1,7 +1,9 @@
 """A whole run, looked at afterwards: its history, its networks, and hundreds of samples in both modes.
 
-report = of_run("runs/quickstart-1")
-report["findings"]                     # [] if it is healthy
+    report = of_run("runs/quickstart-1")
+    report["findings"]                     # [] if it is healthy
+
+What can be found is listed in ``finding.py``; the command is ``nanogan/diagnose.py``.
 """
 
 import dataclasses
