@@ -179,7 +179,10 @@ def test_training_says_it_once_and_diagnosing_again(runs):
 
 
 PAGE = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
-SECTIONS = [(section.partition("\n")[0].strip(), re.findall(r"^python -m nanogan.train (.*)$", section, re.M)) for section in PAGE.split("\n## ")[1:]]
+COMMANDS = re.compile(r"^python -m nanogan.train ((?:.*\\\n)*.*)$", re.M)  # with the lines that a backslash goes on to
+SECTIONS = [
+    (section.partition("\n")[0].strip(), [line.replace("\\\n", " ") for line in COMMANDS.findall(section)]) for section in PAGE.split("\n## ")[1:]
+]
 
 
 def test_the_page_tells_of_every_finding():
