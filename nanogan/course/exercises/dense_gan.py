@@ -33,15 +33,16 @@ def _files(rng):
     yield (_header(8, 5) + bytes([5, 0, 4, 1, 9]),)
     yield (_header(8, 100_000, 28, 28) + bytes(4),)  # 00 01 86 a0: more than two bytes hold
     yield (_header(8, 300) + bytes(300),)
+    yield (_header(8, 3_000_000_000),)  # b2 d0 5e 00: all four bytes, and the first bit, which is no sign
     for _ in range(16):
         axes, code = int(rng.integers(1, 5)), int(rng.choice([0x08, 0x09, 0x0B, 0x0C, 0x0D, 0x0E]))
         yield (_header(code, *(int(n) for n in rng.integers(1, 1000, axes))) + bytes(16),)
 
 
-def _header_with(order="big", start=None, width=4, ndim=3, code=2, skipped=0):
+def _header_with(order="big", start=None, width=4, ndim=3, code=2, skipped=0, signed=False):
     def answer(data):
         axes = data[ndim]
-        shape = tuple(int.from_bytes(data[4 + width * i + skipped : 4 + width * (i + 1)], order) for i in range(axes))
+        shape = tuple(int.from_bytes(data[4 + width * i + skipped : 4 + width * (i + 1)], order, signed=signed) for i in range(axes))
         return data[code], shape, 4 + width * axes if start is None else start(axes)
 
     return answer
@@ -56,6 +57,8 @@ IDX_HEADER = Exercise(
         Mistake("byte 2 is the type of the items and byte 3 the number of axes, not the other way round", _header_with(ndim=2, code=3)),
         Mistake("one byte is read for each length; a length has four", _header_with(width=1)),
         Mistake("only the two low bytes of each length are read; a length has four, and may be more than 65,535", _header_with(skipped=2)),
+        Mistake("only the three low bytes of each length are read; a length has four", _header_with(skipped=1)),
+        Mistake("the lengths are read with a sign; a length has none, and its first bit counts like the others", _header_with(signed=True)),
     ],
     hints=[
         "data[2] and data[3] are numbers already: an entry of a bytes object is one.",
@@ -199,17 +202,38 @@ def _momentum_swapped(self, x):
     return _norm(self, x, mean, var)
 
 
-def _eps_outside(self, x):
-    mean, var = _of_batch(x) if self.training else (self.moving_mean, ng.Tensor(self.moving_var))
-    if self.training:
-        _move(self, mean.data, _correction(self, x) * var.data, self.momentum)
-    return self.gamma * (x - mean) / (ops.sqrt(var) + self.eps) + self.beta
+def _last_line(norm):
+    """A layer whose last line is another: norm(self, x, mean, var)."""
+
+    def forward(self, x):
+        mean, var = _of_batch(x) if self.training else (self.moving_mean, ng.Tensor(self.moving_var))
+        if self.training:
+            _move(self, mean.data, _correction(self, x) * var.data, self.momentum)
+        return norm(self, x, mean, var)
+
+    return _wrong_norm(forward)
+
+
+def _momentum_swapped_for_var(self, x):
+    if not self.training:
+        return BatchNorm.forward(self, x)
+    mean, var = _of_batch(x)
+    old_mean, old_var, new_var = self.moving_mean, self.moving_var, _correction(self, x) * var.data
+    self.moving_mean = self.momentum * old_mean + (1 - self.momentum) * mean.data
+    self.moving_var = (1 - self.momentum) * old_var + self.momentum * new_var
+    return _norm(self, x, mean, var)
 
 
 def _one_mode(self, x):
     mean, var = _of_batch(x)
     if self.training:
         _move(self, mean.data, _correction(self, x) * var.data, self.momentum)
+    return _norm(self, x, mean, var)
+
+
+def _never_asked(self, x):
+    mean, var = _of_batch(x)
+    _move(self, mean.data, _correction(self, x) * var.data, self.momentum)
     return _norm(self, x, mean, var)
 
 
@@ -231,6 +255,14 @@ def _never_unbiased(self, x):
         return BatchNorm.forward(self, x)
     mean, var = _of_batch(x)
     _move(self, mean.data, var.data, self.momentum)
+    return _norm(self, x, mean, var)
+
+
+def _always_unbiased(self, x):
+    if not self.training:
+        return BatchNorm.forward(self, x)
+    mean, var = _of_batch(x)
+    _move(self, mean.data, len(x) / (len(x) - 1) * var.data, self.momentum)
     return _norm(self, x, mean, var)
 
 
@@ -284,11 +316,25 @@ BATCH_NORM = Exercise(
     "05.batch_norm", BatchNorm, _batches, outcome=_normalised, rtol=1e-8,
     mistakes=[
         Mistake("the momentum is the share of the old value; here it is the share of the new one, as in PyTorch", _wrong_norm(_momentum_swapped)),
-        Mistake("eps stands outside of the root, as some texts print it; divide by sqrt(var + eps)", _wrong_norm(_eps_outside)),
+        Mistake("eps stands outside of the root, as some texts print it; divide by sqrt(var + eps)", _last_line(
+            lambda self, x, mean, var: self.gamma * (x - mean) / (ops.sqrt(var) + self.eps) + self.beta)),
+        Mistake("eps is missing under the root: sqrt(var + eps)", _last_line(
+            lambda self, x, mean, var: self.gamma * (x - mean) / ops.sqrt(var) + self.beta)),
+        Mistake("the root is missing: divide by sqrt(var + eps)", _last_line(
+            lambda self, x, mean, var: self.gamma * (x - mean) / (var + self.eps) + self.beta)),
+        Mistake("gamma is missing: what is normalised is multiplied by it", _last_line(
+            lambda self, x, mean, var: (x - mean) / ops.sqrt(var + self.eps) + self.beta)),
+        Mistake("beta is missing: it is added at the end", _last_line(
+            lambda self, x, mean, var: self.gamma * (x - mean) / ops.sqrt(var + self.eps))),
+        Mistake("in moving_var the momentum is the share of the new value; it is that of the old one, as in moving_mean",
+                _wrong_norm(_momentum_swapped_for_var)),
         Mistake("in inference this takes the batch's statistics, too; there the moving ones are asked for", _wrong_norm(_one_mode)),
+        Mistake("in inference this does what it does in training; there the moving statistics are asked for, and they stay as they are",
+                _wrong_norm(_never_asked)),
         Mistake("the moving statistics advance in inference, too; there they must stay as they are", _wrong_norm(_always_moving)),
         Mistake("in training this normalises by the moving statistics; there the batch's own are asked for", _wrong_norm(_moving_in_training)),
         Mistake("self.unbiased is not heeded: with it the moving variance takes N / (N - 1) times the batch's", _wrong_norm(_never_unbiased)),
+        Mistake("moving_var always takes N / (N - 1) times the batch's variance; it does so with self.unbiased only", _wrong_norm(_always_unbiased)),
         Mistake("N / (N - 1) is for the moving variance only; normalise by the biased one", _wrong_norm(_unbiased_in_both)),
         Mistake("mean and variance have lost their history, as arrays or by detach(), and the gradient of x does not see that they "
                 "depend on x; compute them with ops.mean", _wrong_norm(_without_history)),
@@ -370,16 +416,18 @@ def _wrong_adam(update):
     return type("Adam", (Adam,), {"update": update})
 
 
-def _adam_with(moments=None, corrections=None, moved=None, place=True):
-    """An Adam of which one part is another."""
+def _adam_with(moments=None, corrections=None, moved=None, kept="mv"):
+    """An Adam of which one part is another.  kept: which of m and v the next step finds."""
 
     def update(self, params, grads, ms, vs):
         t = self.counter.steps
         c1, c2 = (corrections or (lambda self, t: (1 - self.beta1**t, 1 - self.beta2**t)))(self, t)
         for p, g, m, v in zip(params, grads, ms, vs, strict=True):
             new_m, new_v = (moments or _moments)(self, g, m, v)
-            if place:
-                m[...], v[...] = new_m, new_v
+            if "m" in kept:
+                m[...] = new_m
+            if "v" in kept:
+                v[...] = new_v
             p -= (moved or _moved)(self, new_m, new_v, c1, c2)
 
     return _wrong_adam(update)
@@ -387,6 +435,32 @@ def _adam_with(moments=None, corrections=None, moved=None, place=True):
 
 def _moments(self, g, m, v):
     return self.beta1 * m + (1 - self.beta1) * g, self.beta2 * v + (1 - self.beta2) * g**2
+
+
+def _swapped_moments(self, g, m, v):
+    return self.beta2 * m + (1 - self.beta2) * g, self.beta1 * v + (1 - self.beta1) * g**2
+
+
+def _moments_with(m_shares=None, v_shares=None):
+    """Moments whose old and new value have other shares than (beta, 1 - beta)."""
+
+    def moments(self, g, m, v):
+        (old, new), (old_square, new_square) = ((shares or _shares)(beta) for shares, beta in ((m_shares, self.beta1), (v_shares, self.beta2)))
+        return old * m + new * g, old_square * v + new_square * g**2
+
+    return moments
+
+
+def _shares(beta):
+    return beta, 1 - beta
+
+
+def _turned(beta):
+    return 1 - beta, beta
+
+
+def _whole_new(beta):
+    return beta, 1
 
 
 def _moved(self, m, v, c1, c2):
@@ -423,6 +497,27 @@ def _eps_inside(self, m, v, c1, c2):
     return self.lr * (m / c1) / np.sqrt(v / c2 + self.eps)
 
 
+def _moved_with(hat=None, plain=None):
+    """A step of which one form is another."""
+    return lambda self, m, v, c1, c2: ((hat if self.eps_hat else plain) or _moved)(self, m, v, c1, c2)
+
+
+def _hat_without_eps(self, m, v, c1, c2):
+    return self.lr * math.sqrt(c2) / c1 * m / np.sqrt(v)
+
+
+def _plain_without_eps(self, m, v, c1, c2):
+    return self.lr * (m / c1) / np.sqrt(v / c2)
+
+
+def _hat_without_root(self, m, v, c1, c2):
+    return self.lr * math.sqrt(c2) / c1 * m / (v + self.eps)
+
+
+def _plain_without_root(self, m, v, c1, c2):
+    return self.lr * (m / c1) / (v / c2 + self.eps)
+
+
 ADAM = Exercise(
     "05.adam", Adam, _steps, outcome=_stepped, rtol=1e-10,
     mistakes=[
@@ -438,11 +533,31 @@ ADAM = Exercise(
         Mistake("self.eps_hat is not heeded: this is always the form with eps_hat True", _adam_with(moved=_keras_form)),
         Mistake("v holds the mean of the gradients; of their squares was asked for", _adam_with(
             moments=lambda self, g, m, v: (self.beta1 * m + (1 - self.beta1) * g, self.beta2 * v + (1 - self.beta2) * abs(g)))),
-        Mistake("m and v are not kept for the next step: m = ... makes a new array, m[...] = ... writes into the old one", _adam_with(place=False)),
+        Mistake("m and v are not kept for the next step: m = ... makes a new array, m[...] = ... writes into the old one", _adam_with(kept="")),
+        Mistake("m is not kept for the next step: m[...] = ... writes into the old array", _adam_with(kept="v")),
+        Mistake("v is not kept for the next step: v[...] = ... writes into the old array", _adam_with(kept="m")),
         Mistake("the weights have not changed: p = p - ... makes a new array, p -= ... writes into the old one", _wrong_adam(_nothing_moves)),
         Mistake("beta1 and beta2 have changed places", _adam_with(
-            moments=lambda self, g, m, v: (self.beta2 * m + (1 - self.beta2) * g, self.beta1 * v + (1 - self.beta1) * g**2),
+            moments=_swapped_moments, corrections=lambda self, t: (1 - self.beta2**t, 1 - self.beta1**t))),
+        Mistake("in m and v beta1 and beta2 have changed places: beta1 belongs to m", _adam_with(moments=_swapped_moments)),
+        Mistake("in c1 and c2 beta1 and beta2 have changed places: beta1 belongs to c1", _adam_with(
             corrections=lambda self, t: (1 - self.beta2**t, 1 - self.beta1**t))),
+        Mistake("in m and v the shares are the wrong way round: beta is that of the old value, 1 - beta that of the new one", _adam_with(
+            moments=_moments_with(_turned, _turned))),
+        Mistake("in m the shares are the wrong way round: beta1 is that of the old m, 1 - beta1 that of g", _adam_with(moments=_moments_with(_turned))),
+        Mistake("in v the shares are the wrong way round: beta2 is that of the old v, 1 - beta2 that of g**2", _adam_with(
+            moments=_moments_with(v_shares=_turned))),
+        Mistake("1 - beta1 is missing before g, and 1 - beta2 before g**2", _adam_with(moments=_moments_with(_whole_new, _whole_new))),
+        Mistake("1 - beta1 is missing before g", _adam_with(moments=_moments_with(_whole_new))),
+        Mistake("1 - beta2 is missing before g**2", _adam_with(moments=_moments_with(v_shares=_whole_new))),
+        Mistake("c1 is missing, or taken for 1: it is 1 - beta1**t", _adam_with(corrections=lambda self, t: (1, 1 - self.beta2**t))),
+        Mistake("c2 is missing, or taken for 1: it is 1 - beta2**t", _adam_with(corrections=lambda self, t: (1 - self.beta1**t, 1))),
+        Mistake("eps is missing; it is added after the root is taken", _adam_with(moved=_moved_with(_hat_without_eps, _plain_without_eps))),
+        Mistake("where eps_hat is True eps is missing", _adam_with(moved=_moved_with(hat=_hat_without_eps))),
+        Mistake("where eps_hat is False eps is missing", _adam_with(moved=_moved_with(plain=_plain_without_eps))),
+        Mistake("the root of v is missing", _adam_with(moved=_moved_with(_hat_without_root, _plain_without_root))),
+        Mistake("where eps_hat is True the root of v is missing", _adam_with(moved=_moved_with(hat=_hat_without_root))),
+        Mistake("where eps_hat is False the root of v / c2 is missing", _adam_with(moved=_moved_with(plain=_plain_without_root))),
         Mistake("the step is made with the gradient; it is made with m, the mean of the gradients", _adam_with(
             moments=lambda self, g, m, v: (g * (1 - self.beta1**self.counter.steps), self.beta2 * v + (1 - self.beta2) * g**2))),
     ],
@@ -471,6 +586,9 @@ def _answers(rng):
     yield np.array([[0.9], [0.6], [0.2], [0.7]]), np.array([[0.1], [0.8]])
     yield np.array([[0.5], [0.9]]), np.array([[0.2], [0.1], [0.5]])
     yield np.array([[0.9], [0.8], [0.7]]), np.array([[0.9]])
+    yield np.array([[0.5003], [0.4998]]), np.array([[0.5004], [0.4999], [0.1]])
+    above, below = np.nextafter(0.5, 1), np.nextafter(0.5, 0)  # as near to 0.5 as numbers are
+    yield np.array([[above], [below], [0.9]]), np.array([[above], [below]])
     for _ in range(20):
         N, M = (int(n) for n in rng.integers(1, 12, 2))
         yield rng.uniform(size=(N, 1)), rng.beta(1, 2, size=(M, 1))
@@ -485,6 +603,8 @@ CRITIC_ACCURACY = Exercise(
                 lambda r, f: (r.mean() + (1 - f).mean()) / 2),
         Mistake("all samples are counted alike, so that the larger batch has more to say; take the mean of the two shares",
                 lambda r, f: ((r > 0.5).sum() + (f <= 0.5).sum()) / (len(r) + len(f))),
+        Mistake("more than 0.5 says \"real\", however little it is more; here the border lies higher",
+                lambda r, f: ((r > 0.501).mean() + (f <= 0.501).mean()) / 2),
         Mistake("the two shares are added; their mean was asked for", lambda r, f: (r > 0.5).mean() + (f <= 0.5).mean()),
         Mistake('an answer of exactly 0.5 says "generated", so it is right for a generated sample', lambda r, f: ((r > 0.5).mean() + (f < 0.5).mean()) / 2),
         Mistake('an answer of exactly 0.5 says "generated", so it is wrong for a real sample', lambda r, f: ((r >= 0.5).mean() + (f <= 0.5).mean()) / 2),
@@ -503,7 +623,7 @@ def shared_counter():
     """By what factor the generator's steps are too large, because the counter that it shares runs three times as fast as its own would.
 
     Take beta2 = 0.999, a gradient that is always the same, no eps, and a step t of its own that is well beyond 1 / (1 - beta1) and
-    well below 1 / (1 - beta2), so that 1 - beta1**t is 1, and 1 - beta2**t is nearly t * (1 - beta2).
+    well below 1 / (1 - beta2), so that 1 - beta1**t is 1, and 1 - beta2**t is nearly t * (1 - beta2).  Three digits will do.
     """
     # <yours>
     return 3**0.5
