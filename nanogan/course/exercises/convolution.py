@@ -183,6 +183,8 @@ SAME_PADS = Exercise(
         Mistake("the output has ceil(size / stride) entries: round up, -(-size // stride)", _pads_floor),
         Mistake("whole numbers are asked for: // gives them, / and np.ceil give floats",
                 lambda size, kernel, stride: tuple(float(n) for n in same_pads(size, kernel, stride))),
+        Mistake("whole numbers are asked for, and np.ceil gives NumPy's floats; -(-size // stride) rounds up and stays whole",
+                lambda size, kernel, stride: tuple(np.float64(n) for n in same_pads(size, kernel, stride))),
     ],
     hints=[
         "How many outputs are there?  -(-size // stride) rounds up.",
@@ -212,9 +214,9 @@ def conv2d(x, w, stride, pads):
 
 def _convolutions(rng):
     yield np.arange(9.0).reshape(1, 3, 3, 1), np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(2, 2, 1, 1), 1, NONE
+    yield np.arange(6.0).reshape(1, 2, 3, 1), np.arange(1.0, 5.0).reshape(2, 2, 1, 1), 1, ((1, 0), (2, 3))
     yield np.arange(16.0).reshape(1, 4, 4, 1), np.arange(1.0, 10.0).reshape(3, 3, 1, 1), 2, ((0, 1), (0, 1))
     yield np.arange(8.0).reshape(1, 2, 2, 2), np.arange(16.0).reshape(2, 2, 2, 2), 1, NONE
-    yield np.arange(6.0).reshape(1, 2, 3, 1), np.arange(1.0, 5.0).reshape(2, 2, 1, 1), 1, ((1, 0), (0, 2))
     for size, kernel, stride, pads in _windows(rng):
         N, C, O = _few(rng)
         yield rng.normal(size=(N, *size, C)), rng.normal(size=(kernel, kernel, C, O)), stride, pads
@@ -241,6 +243,8 @@ CONV2D = Exercise(
     mistakes=[
         Mistake("the kernel is flipped: mathematics flips it, a network's convolution does not", lambda x, w, s, p: conv2d(x, w[::-1, ::-1], s, p)),
         Mistake("the pads are on the wrong side: pads are ((top, bottom), (left, right))", lambda x, w, s, p: conv2d(x, w, s, _other_ends(p))),
+        Mistake("both ends get the zeros of the first; bottom and right are numbers of their own",
+                lambda x, w, s, p: conv2d(x, w, s, tuple((first, first) for first, _ in p))),
         Mistake("rows got the pads of columns: top and bottom come first", lambda x, w, s, p: conv2d(x, w, s, p[::-1])),
         Mistake("there is no padding: zeros are put around the images first", lambda x, w, s, p: conv2d(x, w, s, NONE)),
         Mistake("the stride is not used", lambda x, w, s, p: conv2d(x, w, 1, p)),
@@ -368,6 +372,7 @@ def _transposes(rng):
     yield np.arange(1.0, 5.0).reshape(1, 2, 2, 1), np.arange(1.0, 10.0).reshape(3, 3, 1, 1), 2, ((0, 1), (0, 1)), (4, 4)
     yield np.arange(1.0, 3.0).reshape(1, 1, 1, 2), np.arange(16.0).reshape(2, 2, 2, 2), 1, NONE, (2, 2)
     yield np.arange(1.0, 7.0).reshape(1, 2, 3, 1), np.arange(1.0, 5.0).reshape(2, 2, 1, 1), 2, ((0, 0), (1, 0)), (4, 5)
+    yield np.arange(1.0, 3.0).reshape(1, 1, 2, 1), np.arange(1.0, 5.0).reshape(2, 2, 1, 1), 2, NONE, (3, 5)
     for size, kernel, stride, pads in _windows(rng):
         N, C, O = _few(rng)
         yield rng.normal(size=(N, *_outputs(size, kernel, stride, pads), O)), rng.normal(size=(kernel, kernel, C, O)), stride, pads, size
@@ -391,6 +396,11 @@ def _cropped(y, w, stride, pads, size, first, last):
     return x[:, rows, columns]
 
 
+def _without_size(y, w, stride, pads, size):
+    reached = tuple((n - 1) * stride + len(w) - sum(p) for n, p in zip(y.shape[1:3], pads, strict=True))
+    return conv_transpose2d(y, w, stride, pads, reached)
+
+
 CONV_TRANSPOSE2D = Exercise(
     "06.conv_transpose2d", conv_transpose2d, _transposes,
     mistakes=[
@@ -401,6 +411,7 @@ CONV_TRANSPOSE2D = Exercise(
                 lambda *case: _cropped(*case, lambda top, bottom, H: top, lambda top, bottom, H: -bottom)),
         Mistake("a slice top : H holds H - top rows; write top : top + H",
                 lambda *case: _cropped(*case, lambda top, bottom, H: top, lambda top, bottom, H: H)),
+        Mistake("size is not used: where windows do not reach the last rows or columns of the image, those are there too, and 0", _without_size),
         Mistake("this overwrites where kernels overlap; what arrives at one pixel is added up", lambda *case: _transposed(*case, back=_scattered)),
         Mistake("this is the mean of what arrives at a pixel; the transpose has the sum", lambda *case: _transposed(*case, back=_averaged)),
         Mistake("the kernel is flipped; col2im puts everything where im2col took it from, so the kernel stays as it is",
@@ -437,7 +448,12 @@ def sizes_and_counts():
 
 
 def _letter(answer, letter):
-    return answer()["abcde".index(letter)]
+    values = answer()
+    if values is None:
+        return None
+    if not (isinstance(values, (tuple, list)) or np.ndim(values) == 1) or len(values) != 5:
+        raise TypeError("five numbers are asked for, in this order: return a, b, c, d, e")
+    return values["abcde".index(letter)]
 
 
 def _with(**wrong):
@@ -477,6 +493,7 @@ def transpose_as_convolution(y, w, stride):
     """A transposed convolution without col2im: y (N, OH, OW, O), w (k, k, C, O) -> (N, (OH - 1) * stride + k, (OW - 1) * stride + k, C).
 
     The same as conv_transpose2d without pads, but of zeros, slices, a transpose, and one conv2d of stride 1.
+    The check sees what comes out, not how: a call of conv_transpose2d would pass, and show nothing.
     """
     # <yours>
     N, OH, OW, O = y.shape
