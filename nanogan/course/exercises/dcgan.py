@@ -40,6 +40,8 @@ LAYER_SIZES = Exercise(
         Mistake("the convolution has one window more: the first is there before any stride is made",
                 lambda n, k, s, p: ((n + 2 * p - k) // s, layer_sizes(n, k, s, p)[1])),
         Mistake("padding is on both ends; here it counts once", lambda n, k, s, p: ((n + p - k) // s + 1, (n - 1) * s + k - p)),
+        Mistake("the padding is put on both ends: 2 * padding", lambda n, k, s, p: ((n + p - k) // s + 1, layer_sizes(n, k, s, p)[1])),
+        Mistake("the padding is cut off both ends: 2 * padding", lambda n, k, s, p: (layer_sizes(n, k, s, p)[0], (n - 1) * s + k - p)),
         Mistake("a transposed convolution cuts the padding off; here it is put on",
                 lambda n, k, s, p: (layer_sizes(n, k, s, p)[0], (n - 1) * s + k + 2 * p)),
         Mistake("n entries are n - 1 strides apart, from the first to the last; here there are n strides",
@@ -76,7 +78,7 @@ def count_parameters(kernel, n_in, n_out, bias, batch_norm):
 
 
 def _layers(rng):
-    yield from [(3, 1, 32, True, False), (3, 32, 64, True, True), (4, 100, 512, False, True), (4, 64, 3, False, False)]
+    yield from [(3, 5, 32, True, False), (3, 32, 96, True, True), (4, 100, 512, False, True), (4, 64, 3, False, False)]
     for _ in range(20):
         kernel, n_in, n_out = (int(n) for n in rng.integers(1, (8, 300, 300)))
         yield kernel, n_in, n_out, bool(rng.integers(2)), bool(rng.integers(2))
@@ -92,6 +94,7 @@ COUNT_PARAMETERS = Exercise(
     mistakes=[
         Mistake("the window is kernel x kernel; here its side counts once", lambda k, i, o, b, n: _count(k, i, o, b, n, area=k)),
         Mistake("there is one bias for each channel that comes out; here each that goes in has one", lambda k, i, o, b, n: _count(k, i, o, b, n, biases=i)),
+        Mistake("the bias is left out where batch norm follows; count it wherever bias is True", lambda k, i, o, b, n: _count(k, i, o, b and not n, n)),
         Mistake("batch norm stands after the layer, so it has the channels that come out; here it has those that go in",
                 lambda k, i, o, b, n: _count(k, i, o, b, n, normed=i)),
         Mistake("the moving statistics are kept, not trained; here all four numbers of batch norm are trained",
@@ -254,6 +257,7 @@ def _generator(
     width,
     *,
     bias=False,
+    second_bias=None,
     momentum=0.99,
     slope=0.0,
     first_norm=True,
@@ -262,6 +266,7 @@ def _generator(
     last_bias=True,
     turned=(False, False),
     flat=False,
+    folded=None,
     **options,
 ):
     def block(layer, n, turned, reshape=(), norm=True):
@@ -270,13 +275,13 @@ def _generator(
         return [layer, *reshape, *(active + norm if turned else norm + active)]
 
     def first_block():
-        dense, reshape = nn.Dense(latent, 49 * width, bias=bias, **options), [nn.Reshape(7, 7, width)]
+        dense, reshape = nn.Dense(latent, 49 * width, bias=bias, **options), [nn.Reshape(*(folded(width) if folded else (7, 7, width)))]
         return [*block(dense, 49 * width, turned[0]), *reshape] if flat else block(dense, width, turned[0], reshape, first_norm)
 
-    half = width // 2
+    half, second_bias = width // 2, bias if second_bias is None else second_bias
     return nn.Sequential(
         *first_block(),
-        *block(nn.ConvTranspose2D(width, half, 4, stride=2, bias=bias, **options), half, turned[1]),
+        *block(nn.ConvTranspose2D(width, half, 4, stride=2, bias=second_bias, **options), half, turned[1]),
         nn.ConvTranspose2D(half, 1, 4, stride=2, bias=last_bias, **options), *([nn.BatchNorm(1, momentum=momentum)] if last_norm else []), last(),
     )  # fmt: skip
 
@@ -293,6 +298,8 @@ MAKE_GENERATOR = Exercise(
         Mistake("batch norm stands before the tanh; the last layer goes without", _like(_generator, last_norm=True)),
         Mistake("the reshaped noise has no batch norm; only the last layer goes without", _like(_generator, first_norm=False)),
         Mistake("the biases before batch norm do nothing, since it subtracts the mean: bias=False there", _like(_generator, bias=True)),
+        Mistake("the Dense layer before batch norm has a bias; bias=False there, too", _like(_generator, bias=True, second_bias=False)),
+        Mistake("the ConvTranspose2D before batch norm has a bias; bias=False there, too", _like(_generator, second_bias=True)),
         Mistake("batch norm stands after the ReLU; before it is asked for", _like(_generator, turned=(True, True))),
         Mistake("in the first block batch norm stands after the ReLU; before it is asked for", _like(_generator, turned=(True, False))),
         Mistake("in the second block batch norm stands after the ReLU; before it is asked for", _like(_generator, turned=(False, True))),
@@ -304,6 +311,8 @@ MAKE_GENERATOR = Exercise(
         Mistake("the width is written in as 64; use width", lambda latent=32, width=64: _generator(latent, 64)),
         Mistake("the ReLUs are leaky; the generator's are plain, and the critic's leak", _like(_generator, slope=0.2)),
         Mistake("batch norm's momentum is 0.9, the layer's default; 0.99 is asked for", _like(_generator, momentum=0.9)),
+        Mistake("batch norm's momentum is 0.01, as PyTorch would have it; nanogan's is the share of the old value: 0.99", _like(_generator, momentum=0.01)),
+        Mistake("the channels come last: nn.Reshape(7, 7, width)", _like(_generator, folded=lambda width: (width, 7, 7))),
         Mistake("the weights start from N(0, 0.02); leave init away, which is Glorot's start", _like(_generator, init=nn.init.normal)),
     ],
     hints=[
@@ -394,8 +403,16 @@ def first_epoch():
     # </yours>
 
 
+def _to_two_decimals(answer):
+    """The three numbers, those that are right to two decimals as the solution has them, the others as they were written."""
+    numbers, right = answer(), first_epoch()
+    if not (isinstance(numbers, (tuple, list)) or np.ndim(numbers) == 1) or len(numbers) != len(right):
+        return numbers
+    return tuple(r if round(float(n), 2) == r else n for n, r in zip(numbers, right, strict=True))
+
+
 FIRST_EPOCH = Exercise(
-    "07.first_epoch", first_epoch, lambda rng: [()], outcome=lambda answer: tuple(round(float(number), 2) for number in answer()), stars=1,
+    "07.first_epoch", first_epoch, lambda rng: [()], outcome=_to_two_decimals, stars=1,
     mistakes=[
         Mistake("the first is in percent; a share is asked for, between 0 and 1", lambda: (9.43, 0.01, 470)),
         Mistake("the first is the share that has been replaced; what is left is 0.99 ** 235", lambda: (0.91, 0.01, 470)),
@@ -469,6 +486,13 @@ def _angle_of_ends(start, end, t):
     return ((1 - t) * r + t * s) * (np.sin((1 - t) * w) * a + np.sin(t * w) * b) / np.sin(w)
 
 
+def _turning(start, end, turned, lengthened, radian=1.0):
+    """slerp with one t for the direction, another for the length, and an angle that counts ``radian`` for a radian."""
+    r, s, a, b, w = _parts(start, end)
+    w = radian * w
+    return ((1 - lengthened) * r + lengthened * s) * (np.sin((1 - turned) * w) * a + np.sin(turned * w) * b) / np.sin(w)
+
+
 SLERP = Exercise(
     "07.slerp", slerp, _ends,
     mistakes=[
@@ -479,6 +503,9 @@ SLERP = Exercise(
         Mistake("the length is right, but the direction is that of the straight line, which does not turn evenly", _line_stretched),
         Mistake("this is the direction alone; it has still to be given its length", _direction),
         Mistake("arccos of <start, end> is no angle; that of the two directions is", _angle_of_ends),
+        Mistake("the sines have changed places: at t = 0 the direction is a", lambda start, end, t: _turning(start, end, 1 - t, t)),
+        Mistake("the lengths have changed places: (1 - t) belongs to start", lambda start, end, t: _turning(start, end, t, 1 - t)),
+        Mistake("np.sin wants radians, as np.arccos gives them", lambda start, end, t: _turning(start, end, t, t, 180 / np.pi)),
     ],
     hints=[
         "The length of a vector is np.linalg.norm(start); its direction is start divided by that.",
