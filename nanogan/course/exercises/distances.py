@@ -43,6 +43,8 @@ TOTAL_VARIATION = Exercise(
     "08.total_variation", total_variation, _pairs, stars=1,
     mistakes=[
         Mistake("this is the whole sum; half of it is asked for, as what p has too much of, q has too little of", lambda p, q: np.abs(p - q).sum()),
+        Mistake("this is half of the mean of |p - q| over the outcomes; half of the sum is asked for", lambda p, q: np.abs(p - q).mean() / 2),
+        Mistake("this is the mean of |p - q| over the outcomes; half of the sum is asked for", lambda p, q: np.abs(p - q).mean()),
         Mistake("this is the largest difference at a single outcome; an event may be several outcomes together", lambda p, q: np.abs(p - q).max()),
         Mistake("that is how often the judge is right, (1 + TV) / 2; TV alone is asked for", lambda p, q: (1 + total_variation(p, q)) / 2),
         Mistake("without | | the differences cancel: both add up to 1", lambda p, q: (p - q).sum() / 2),
@@ -78,6 +80,7 @@ def _pairs_and_bases(rng):
     yield np.array([0.5, 0.5]), np.array([1.0, 0.0]), 2
     yield np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5]), np.e
     yield np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.5, 0.0]), np.e
+    yield np.array([1e-4, 1e-10, 1 - 1e-4 - 1e-10]), np.array([1e-10, 1e-4, 1 - 1e-4 - 1e-10]), 2  # small is not 0
     for i in range(20):
         K = int(rng.integers(2, 9))
         yield _distribution(rng, K), _distribution(rng, K, gaps=i % 3 == 0), (2, np.e, 10)[i % 3]
@@ -103,6 +106,10 @@ KL = Exercise(
         Mistake("0 log 0 counts as 0, and NumPy says nan: leave out the outcomes that p does not have",
                 lambda p, q, base: (p * np.log(p / q)).sum() / np.log(base)),
         Mistake("outcomes with q = 0 are left out, too; where p has one of them it is infinite", _kl_both_positive),
+        Mistake("q = 0 makes it infinite only where p is not 0: an outcome with p = 0 adds 0, whatever q is",
+                lambda p, q, base: np.inf if (q == 0).any() else kl(p, q, base)),
+        Mistake("an outcome is left out where p is 0; here it is where p is small, too", lambda p, q, base: kl(np.where(p < 1e-3, 0, p), q, base)),
+        Mistake("it is infinite where q is 0; here it is where q is small, too", lambda p, q, base: kl(p, np.where(q < 1e-9, 0, q), base)),
         Mistake("a small constant inside the logarithm makes a finite number of what is infinite, another for each constant",
                 lambda p, q, base: (p * np.log((p + 1e-12) / (q + 1e-12))).sum() / np.log(base)),
         Mistake("this is the cross-entropy H(p, q); the entropy of p is still to be taken away", _kl_cross_entropy),
@@ -204,6 +211,7 @@ def _clouds(rng):
     for limit in (0.1, 0.2, 0.5, 5.0):
         N = int(rng.integers(2, 9))
         yield rng.normal(size=(N, 2)), rng.normal(size=(N, 2)) + 2, limit
+    yield rng.normal(size=(3, 2)) + 2, rng.normal(size=(3, 2)), 0.3  # the first estimate is less than 0
 
 
 def _step(sign=-1, before=False, gradients=False, low=-1.0, weights_only=False, told=1):
@@ -249,6 +257,14 @@ def _summed(critic, optimizer, real, fake, limit):
     return estimate.item()
 
 
+def _climbing_either_way(critic, optimizer, real, fake, limit):
+    estimate = ops.abs(ops.mean(critic(real)) - ops.mean(critic(fake)))
+    optimizer.step(ng.grad(-estimate, critic.parameters()))
+    for p in critic.parameters():
+        p.data[...] = p.data.clip(-limit, limit)
+    return estimate.item()
+
+
 def _step_without_clipping(critic, optimizer, real, fake, limit):
     return _step()(critic, optimizer, real, fake, np.inf)
 
@@ -264,6 +280,10 @@ CRITIC_STEP = Exercise(
         Mistake("the answers are added up; the mean of those to real minus the mean of those to fake is asked for", _summed),
         Mistake("the gradients are clipped; the weights are to be, after the step", _step(gradients=True)),
         Mistake("what comes back is the loss; the estimate is minus that", _step(told=-1)),
+        Mistake("the estimate has its sign: a critic that is still upside down gives a negative one; give it back without abs()",
+                lambda *case: abs(critic_step(*case))),
+        Mistake("the estimate has its sign: a critic that is still upside down gives a negative one, and must be turned round; no abs()",
+                _climbing_either_way),
         Mistake("the biases are not clipped; every parameter is to be", _step(weights_only=True)),
         Mistake("the weights are clipped to [0, limit]; negative ones are allowed, down to -limit", _step(low=0.0)),
     ],
@@ -404,6 +424,10 @@ READING_A_LOG = Exercise(
         Mistake("the loss of D has the penalty in it; the estimate is minus (D-Real + D-Fake)", _slopes(56.0, 305.89, 1722.93)),
         Mistake("D-Real is minus the mean of the answers to real images: the estimate is minus the sum of the two, not their difference",
                 _slopes(56.0, 204.71 - 186.47, 5541.48 + 7301.76)),
+        Mistake("D-Real is minus the mean of the answers to real images, so D-Real - D-Fake is no estimate: that is minus the sum of the two",
+                lambda: (56.0, 186.47 - 204.71, (186.47 - 204.71) / 56, 5541.48 + 7301.76, (5541.48 + 7301.76) / 56)),
+        Mistake("D-Real - D-Fake is no estimate, since D-Real is minus the mean of the answers to real images: that is minus the sum of the two",
+                lambda: (56.0, 186.47 - 204.71, (204.71 - 186.47) / 56, 5541.48 + 7301.76, (5541.48 + 7301.76) / 56)),
         Mistake("these are generator losses, minus the mean of the answers to generated images alone; the estimate needs both means",
                 _slopes(56.0, 186.47, 7301.76)),
         Mistake("the estimate is mean D(real) - mean D(fake), and D-Real + D-Fake is minus that", _slopes(56.0, -391.18, -1760.28)),
