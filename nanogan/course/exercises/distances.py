@@ -80,7 +80,7 @@ def _pairs_and_bases(rng):
     yield np.array([0.5, 0.5]), np.array([1.0, 0.0]), 2
     yield np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5]), np.e
     yield np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.5, 0.0]), np.e
-    yield np.array([1e-4, 1e-10, 1 - 1e-4 - 1e-10]), np.array([1e-10, 1e-4, 1 - 1e-4 - 1e-10]), 2  # small is not 0
+    yield np.array([1e-4, 1e-10, 1 - 1e-4 - 1e-10]), np.array([1e-30, 1e-4, 1 - 1e-4 - 1e-30]), 2  # small is not 0
     for i in range(20):
         K = int(rng.integers(2, 9))
         yield _distribution(rng, K), _distribution(rng, K, gaps=i % 3 == 0), (2, np.e, 10)[i % 3]
