@@ -245,6 +245,8 @@ CONV2D = Exercise(
         Mistake("the pads are on the wrong side: pads are ((top, bottom), (left, right))", lambda x, w, s, p: conv2d(x, w, s, _other_ends(p))),
         Mistake("both ends get the zeros of the first; bottom and right are numbers of their own",
                 lambda x, w, s, p: conv2d(x, w, s, tuple((first, first) for first, _ in p))),
+        Mistake("both ends get the zeros of the last; top and left are numbers of their own",
+                lambda x, w, s, p: conv2d(x, w, s, tuple((last, last) for _, last in p))),
         Mistake("rows got the pads of columns: top and bottom come first", lambda x, w, s, p: conv2d(x, w, s, p[::-1])),
         Mistake("there is no padding: zeros are put around the images first", lambda x, w, s, p: conv2d(x, w, s, NONE)),
         Mistake("the stride is not used", lambda x, w, s, p: conv2d(x, w, 1, p)),

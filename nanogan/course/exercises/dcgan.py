@@ -39,6 +39,8 @@ LAYER_SIZES = Exercise(
                 lambda n, k, s, p: (-(-(n + 2 * p - k) // s) + 1, layer_sizes(n, k, s, p)[1])),
         Mistake("the convolution has one window more: the first is there before any stride is made",
                 lambda n, k, s, p: ((n + 2 * p - k) // s, layer_sizes(n, k, s, p)[1])),
+        Mistake("1 is added after the division, for the first window; here it is added before",
+                lambda n, k, s, p: ((n + 2 * p - k + 1) // s, layer_sizes(n, k, s, p)[1])),
         Mistake("padding is on both ends; here it counts once", lambda n, k, s, p: ((n + p - k) // s + 1, (n - 1) * s + k - p)),
         Mistake("the padding is put on both ends: 2 * padding", lambda n, k, s, p: ((n + p - k) // s + 1, layer_sizes(n, k, s, p)[1])),
         Mistake("the padding is cut off both ends: 2 * padding", lambda n, k, s, p: (layer_sizes(n, k, s, p)[0], (n - 1) * s + k - p)),

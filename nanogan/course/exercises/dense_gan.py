@@ -389,7 +389,7 @@ class Adam(ng.optim.Optimizer):
 
 def _steps(rng):
     """params, lr, beta1, beta2, eps, eps_hat, steps that others of the counter made before, gradients of each step."""
-    yield [np.array([1.0])], 0.1, 0.9, 0.999, 1e-8, False, 0, [[np.array([4.0])]]
+    yield [np.array([1.0])], 0.3, 0.9, 0.999, 1e-8, False, 0, [[np.array([4.0])]]
     yield [np.array([1.0])], 0.1, 0.9, 0.999, 1e-7, True, 0, [[np.array([1e-7])]]
     yield [np.array([1.0, 2.0])], 0.1, 0.5, 0.9, 1e-3, False, 0, [[np.array([1.0, -3.0])], [np.array([2.0, 0.1])], [np.array([-1.0, 0.2])]]
     yield [np.array([1.0, 2.0])], 0.1, 0.5, 0.9, 1e-3, True, 2, [[np.array([1.0, -3.0])], [np.array([2.0, 0.1])], [np.array([-1.0, 0.2])]]
@@ -439,6 +439,11 @@ def _moments(self, g, m, v):
 
 def _swapped_moments(self, g, m, v):
     return self.beta2 * m + (1 - self.beta2) * g, self.beta1 * v + (1 - self.beta1) * g**2
+
+
+def _square_of_m(self, g, m, v):
+    m, _ = _moments(self, g, m, v)
+    return m, self.beta2 * v + (1 - self.beta2) * m**2
 
 
 def _moments_with(m_shares=None, v_shares=None):
@@ -531,6 +536,9 @@ ADAM = Exercise(
         Mistake("this counts its own steps; self.counter may be another optimiser's, too, and counts theirs", _adam_with(corrections=_own_count)),
         Mistake("self.eps_hat is not heeded: this is always the form with eps_hat False", _adam_with(moved=_torch_form)),
         Mistake("self.eps_hat is not heeded: this is always the form with eps_hat True", _adam_with(moved=_keras_form)),
+        Mistake("the two forms have changed places", _adam_with(moved=_moved_with(_torch_form, _keras_form))),
+        Mistake("the step is added; it is taken away: p -= ...", _adam_with(moved=lambda *now: -_moved(*now))),
+        Mistake("v takes the square of m; that of g was asked for", _adam_with(moments=_square_of_m)),
         Mistake("v holds the mean of the gradients; of their squares was asked for", _adam_with(
             moments=lambda self, g, m, v: (self.beta1 * m + (1 - self.beta1) * g, self.beta2 * v + (1 - self.beta2) * abs(g)))),
         Mistake("m and v are not kept for the next step: m = ... makes a new array, m[...] = ... writes into the old one", _adam_with(kept="")),
