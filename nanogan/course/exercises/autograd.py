@@ -57,6 +57,7 @@ def _broadcasts(rng):
     yield np.ones((3, 2)), (3, 1)
     yield np.arange(6.0).reshape(3, 2), (3, 2)
     yield np.arange(6.0).reshape(3, 2), ()
+    yield np.arange(6.0).reshape(3, 2), (1, 1)  # two axes stretched
     for _ in range(20):
         full = tuple(int(n) for n in rng.integers(1, 4, rng.integers(1, 5)))
         kept = tuple(1 if rng.random() < 0.4 else n for n in full)[int(rng.integers(0, len(full) + 1)) :]
@@ -170,6 +171,15 @@ class _Constant(ng.Function):
         return (grad * (x.data * x.data * 3),)
 
 
+class _GradConstant(ng.Function):
+    def forward(self, x):
+        return x**3
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return (grad.data * (x * x * 3),)
+
+
 class _NoComma(ng.Function):
     def forward(self, x):
         return x**3
@@ -203,10 +213,18 @@ def _all_orders(cube, x, grad):
     y.node.needs = (True,)  # as the engine says before it calls backward
     back = y.node.backward(ng.Tensor(grad))
     kind = f"({', '.join(type(value).__name__ for value in back)},)" if isinstance(back, (tuple, list)) else type(back).__name__
-    found = {"forward": y, "backward returns": kind, "backward": None, "the gradient of the gradient": None}
+    found = {
+        "forward": y,
+        "backward returns": kind,
+        "backward": None,
+        "the gradient of the gradient": None,
+        "the second derivative of the cube of the cube": None,
+    }
     if kind == "(Tensor,)":
         found["backward"] = dx = ng.grad(y, x, grad, create_graph=True)
         found["the gradient of the gradient"] = ng.grad(dx, x, grad)
+        z = cube()(cube()(x))  # here grad has a history too
+        found["the second derivative of the cube of the cube"] = ng.grad(ng.grad(z, x, grad, create_graph=True), x, grad)
     return found
 
 
@@ -217,6 +235,7 @@ CUBE = Exercise(
         Mistake("the derivative of x**3 is 3 x**2; here a power is missing", _Square3),
         Mistake("backward does not multiply by grad, the gradient of the result", _NoGrad),
         Mistake("backward computes with x.data, a plain array, which has no history: the first derivative is right and the second is lost.  Use the tensor x", _Constant),
+        Mistake("backward takes grad.data, a plain array, and loses its history; where one cube follows another, grad depends on x too.  Use the tensor grad", _GradConstant),
         Mistake("backward must return a tuple, (dx,); mind the comma", _NoComma),
         Mistake("backward computes with arrays, .data, and gives one back, which has no history; compute with the tensors x and grad", _Arrays),
         Mistake("the cube is x**3, and this is three times x", _ThreeX),
