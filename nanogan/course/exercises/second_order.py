@@ -194,7 +194,9 @@ FORWARD_AND_CENTRAL = Exercise(
         Mistake("the two have changed places", lambda: (6.0, 6.5)),
         Mistake("the first is the backward difference, (f(3) - f(2.5)) / 0.5; forward goes to 3.5", lambda: (5.5, 6.0)),
         Mistake("the central difference is divided by 2 h, which is 1", lambda: (6.5, 12.0)),
-        Mistake("both are divided by h = 0.5 only in part: (f(3.5) - f(3)) / 0.5", lambda: (3.25, 6.0)),
+        Mistake("the central difference is divided by 2 here; it is 2 h, which is 1", lambda: (6.5, 3.0)),
+        Mistake("the forward difference is divided by h = 0.5: (f(3.5) - f(3)) / 0.5; 2 h belongs to the central one", lambda: (3.25, 6.0)),
+        Mistake("h = 0.5 is missing in both: divide the forward difference by h, and the central one by 2 h", lambda: (3.25, 3.0)),
     ],
     hints=["f(2.5) = 6.25, f(3) = 9, f(3.5) = 12.25.", "Forward: (12.25 - 9) / 0.5.  Central: (12.25 - 6.25) / 1."],
 )  # fmt: skip
@@ -282,6 +284,13 @@ def _critics(rng):
     for layer in (nn.LayerNorm(8), nn.BatchNorm(8), nn.Tanh()):
         for n in (4, 6):
             yield _critic(nn.Dense(5, 8), layer, nn.Tanh(), nn.Dense(8, 1)), rng.normal(size=(n, 5)).astype(np.float32)
+    for layer in (nn.Tanh(), nn.BatchNorm(8)):  # faint, deaf on its first feature, and one sample is all 0: none of these is independence
+        first, last = nn.Dense(5, 8), nn.Dense(8, 1)
+        first.weight.data[0] = 0
+        last.weight.data *= 1e-4
+        batch = rng.normal(size=(4, 5)).astype(np.float32)
+        batch[0] = 0
+        yield _critic(first, layer, nn.Tanh(), last), batch
     for layer in (nn.Tanh(), nn.BatchNorm(8)):  # it begins with a layer that does not notice a shift; eighths of 4 entries: it is exact in float32
         batch = rng.integers(-16, 16, size=(4, 4)) / 8
         yield _critic(nn.LayerNorm(4), nn.Dense(4, 8), layer, nn.Tanh(), nn.Dense(8, 1)), batch.astype(np.float32)
@@ -291,6 +300,12 @@ def _of_all_outputs(critic, batch):
     x = ng.Tensor(batch, requires_grad=True)
     dx = ng.grad(ops.sum(critic(x)), x).numpy()
     return [i for i in range(len(batch)) if np.abs(dx[i]).max() > 0]
+
+
+def _clear_ones_only(critic, batch):
+    x = ng.Tensor(batch, requires_grad=True)
+    dx = ng.grad(ops.sum(critic(x)[0]), x).numpy()
+    return [i for i in range(len(batch)) if np.abs(dx[i]).max() > 1e-3]
 
 
 def _only_itself(critic, batch):
@@ -320,11 +335,14 @@ def _as_flags(critic, batch):
 DEPENDS_ON = Exercise(
     "03.depends_on", depends_on, _critics, stars=3,
     mistakes=[
-        Mistake("the outputs of all samples are differentiated; only that of sample 0 is asked for, critic(x)[0]", _of_all_outputs),
+        Mistake("samples are named that output 0 does not depend on: look at critic(x)[0] alone; "
+                "and if you move the samples one after another, put each back before the next", _of_all_outputs),
         Mistake("that holds where each sample is on its own; batch norm ties the batch together, so look at the gradient", _only_itself),
         Mistake("these are features, the second axis; samples are the first", _features),
         Mistake("all entries of a sample are moved by the same number, and layer norm takes that away again; "
-                "move a single entry, or look at the gradient", _shifted),
+                "move its entries by different numbers, or look at the gradient", _shifted),
+        Mistake("samples are missing: a faint dependence is one, and so is one through a few entries only; "
+                "output 0 does not depend on a sample where the whole row of the gradient is 0", _clear_ones_only),
         Mistake("these are zeros and ones; the numbers of the samples were asked for", _as_flags),
     ],
     hints=[
