@@ -59,6 +59,7 @@ CROSS_ENTROPY = Exercise(
     "01.cross_entropy", cross_entropy, _cards,
     mistakes=[
         Mistake("this is the sum of the penalties; their mean was asked for", lambda u, y: cross_entropy(u, y) * len(u)),
+        Mistake("these are the penalties, one for each card; their mean was asked for", lambda u, y: np.logaddexp(0, u) - y * u),
         Mistake("the labels are the wrong way round: a real card has the label 1, and costs -log D", lambda u, y: cross_entropy(u, 1 - y)),
         Mistake("only the real cards are counted; a generated card costs -log(1 - D)", lambda u, y: np.mean(y * np.logaddexp(0, -u))),
         Mistake("this is the mean of log(...), which is never positive; the penalty is -log(...)", lambda u, y: -cross_entropy(u, y)),
@@ -148,6 +149,7 @@ def best_answers(real, fake, edges):
     real: (N,) and fake: (M,), two samples, perhaps of different sizes; edges: (K + 1,), the ends of the bins.
     A card is real with probability 1/2, so each sample counts as one, whatever its size: use shares, not counts.
     In a bin where no sample has anything, nothing is known: answer 0.5.
+    An edge belongs to the bin on its right, as in np.histogram.
     """
     # <yours>
     p = np.histogram(real, edges)[0] / len(real)  # (K,)
@@ -161,6 +163,7 @@ def _binned(rng):
     yield np.array([0.5, 1.5, 1.6, 1.7]), np.array([0.2, 0.4, 0.6, 1.5]), np.array([0.0, 1.0, 2.0])
     yield np.array([0.5, 1.5]), np.array([0.2, 0.4, 0.6, 1.5]), np.array([0.0, 1.0, 2.0])
     yield np.array([0.5, 1.5]), np.array([1.4, 1.6]), np.array([0.0, 1.0, 2.0, 3.0])
+    yield np.array([0.5, 1.0, 1.5]), np.array([0.2, 0.4, 1.0, 1.6]), np.array([0.0, 1.0, 2.0])  # the 1 lies on an edge
     yield np.array([0.5, 1.5, 7.0]), np.array([0.2, 0.4, 1.6]), np.array([0.0, 1.0, 2.0])  # the 7 lies in no bin
     for _ in range(20):
         N, M, K = (int(n) for n in rng.integers((5, 5, 2), (60, 60, 12)))
@@ -197,6 +200,8 @@ BEST_ANSWERS = Exercise(
         Mistake("this is a bare yes or no; the best probability says how sure one can be, p / (p + q)",
                 _from_shares(lambda p, q: np.where(p == q, 0.5, (p > q).astype(float)))),
         Mistake("density=True divides by the number of those inside the edges; some lie outside, so divide the counts by len(sample)", _from_densities),
+        Mistake("a number on an edge belongs to the bin on its right, as in np.histogram; here it is counted on the left",
+                lambda real, fake, edges: best_answers(-real, -fake, -edges[::-1])[::-1]),
     ],
     hints=[
         "np.histogram(real, edges)[0] counts.  Divide by len(real) to get the share p of the real ones that lie in each bin.",
