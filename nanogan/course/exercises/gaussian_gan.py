@@ -137,6 +137,7 @@ G_LOSS = Exercise(
         Mistake("the formula is right, and overflows: at logit -800 the sigmoid is exactly 0, and log 0 is minus infinity; "
                 "work from the logits, with ops.sigmoid_bce or ops.softplus", lambda f: -ops.mean(ops.log(ops.sigmoid(f)))),
         Mistake("this is half of it; the half belongs to the critic, whose loss has two parts", lambda f: ops.sigmoid_bce(f, 1) / 2),
+        Mistake("these are the costs of the samples, one by one; their mean was asked for", lambda f: ops.sigmoid_bce(f, 1, "none")),
     ],
     hints=[
         "It is the critic's cost for real samples, -log D, of samples that are not real.",
@@ -292,6 +293,26 @@ def _critic_idle(generator, critic, g_opt, d_opt, real, z):
     return train_step(generator, critic, g_opt, _Idle(), real, z)
 
 
+def _swapped(generator, critic, g_opt, d_opt, real, z):
+    loss_d = d_loss(critic(generator(z).detach()), critic(real))
+    d_opt.step(ng.grad(loss_d, critic.parameters()))
+    loss_g = g_loss(critic(generator(z)))
+    g_opt.step(ng.grad(loss_g, generator.parameters()))
+    return loss_d, loss_g
+
+
+def _leftover(generator, critic, g_opt, d_opt, real, z):
+    d_opt.zero_grad()
+    loss_d = d_loss(critic(real), critic(generator(z)))
+    loss_d.backward()
+    d_opt.step()
+    loss_g = g_loss(critic(generator(z)))
+    loss_g.backward()
+    g_opt.step()
+    g_opt.zero_grad()
+    return loss_d, loss_g
+
+
 def _losses_exchanged(generator, critic, g_opt, d_opt, real, z):
     return train_step(generator, critic, g_opt, d_opt, real, z)[::-1]
 
@@ -351,6 +372,11 @@ TRAIN_STEP = Exercise(
         Mistake("the generator never moves: either its samples are detached in its own half of the step too, or g_opt.step is missing", _generator_idle),
         Mistake("the critic moves in the generator's half as well, and unlearns; there only g_opt may step", _critic_moves_twice),
         Mistake("the critic never moves: d_opt.step is missing", _critic_idle),
+        Mistake("the critic is given real and generated samples the wrong way round: d_loss(on_real, on_fake)", _swapped),
+        Mistake("the generator steps uphill: it lowers g_loss, so its gradient goes into g_opt.step as it is",
+                _step_with(lambda critic, generator, z: -g_loss(critic(generator(z))))),
+        Mistake("the critic's loss has left a gradient in the generator (.backward() without detach), and g_opt.step follows both: detach generator(z) "
+                "in the critic's half, or use ng.grad", _leftover),
         Mistake("the losses are given back in the wrong order: (d_loss, g_loss) was asked for", _losses_exchanged),
         Mistake("give back the two losses as tensors; the trainer reads them", _numbers),
         Mistake("the losses were computed again after the steps; give back those whose gradients were taken", _recomputed),
@@ -384,10 +410,16 @@ def floors():
     # </yours>
 
 
-ENDS = ("the critic's least", "the generator's least", "the generator's greatest")
+def _to_four_decimals(answer):
+    """The three ends by name; more decimals than are asked for are no mistake."""
+    ends = named("the critic's least", "the generator's least", "the generator's greatest")(answer)
+    if not isinstance(ends, dict):
+        return ends
+    return {name: right if abs(end - right) < 6e-5 else end for (name, end), right in zip(ends.items(), floors(), strict=True)}
+
 
 FLOORS = Exercise(
-    "04.floors", floors, lambda rng: [()], outcome=named(*ENDS), rtol=2e-4, stars=1,
+    "04.floors", floors, lambda rng: [()], outcome=_to_four_decimals, stars=1,
     mistakes=[
         Mistake("these are the ends where the loss gets logits, which can be any number; here it gets p, which lies between 0 and 1",
                 lambda: (0.0, 0.0, np.inf)),
