@@ -1,9 +1,11 @@
 """Why is an answer wrong?  One sentence, or none.
 
 What an exercise knows of mistakes is tried first: whichever does the same as the answer in the case that failed, and in the most of the
-others, is it.  Else what can be seen from the two results: a missing return, a transpose, a sign, a factor, a flip.
+others, is it; but not where they agree in a quarter or less of the cases that either gets wrong, since in one small case many are alike.
+Else what can be seen from the two results: a missing return, a transpose, a sign, a factor, a flip.
 """
 
+import inspect
 import re
 
 import numpy
@@ -11,19 +13,46 @@ import numpy
 from nanogan.autograd import Tensor
 from nanogan.course.outcomes import SMALL, Raised, array_of, close, difference, kind_of
 
+BY_HAND = 5e-3  # how near a number from paper is to the mistake that it was made with
+OFTEN = 0.25  # of the cases that it or the answer gets wrong: in more than these a mistake is to do the same
+BY_CHANCE = ("in another shape", "as a sum over", "as a mean over", "rounded too far")  # what one number may look like, so that all cases are asked
+
 
 def likely(exercise, answer, cases, failing, outcome):
     """The sentence about what is wrong with ``answer``, which fails in case number ``failing``; outcome(exercise, answer, case)[0] is what comes of it."""
-    mine = [outcome(exercise, answer, case)[0] for case in cases[: max(failing + 1, 8)]]
-    expected = [outcome(exercise, exercise.solution, case)[0] for case in cases[: len(mine)]]
+    cases = cases[: max(failing + 1, 8)]
+    mine, expected = ([outcome(exercise, one, case)[0] for case in cases] for one in (answer, exercise.solution))
+    made = [(mistake.sentence, [outcome(exercise, mistake.answer, case)[0] for case in cases]) for mistake in exercise.mistakes]
+    paper = on_paper(exercise)
+    rounded = paper and not isinstance(expected[failing], int)  # a count is not
+    for rtol in (exercise.rtol, BY_HAND) if rounded else (exercise.rtol,):
+        if known := _known(mine, expected, made, failing, rtol, 0 if paper else OFTEN):
+            return known
+    parts = list(zip(mine, expected, cases, strict=True))
+    first = general(*parts[failing], exercise.rtol)
+    kind = next((kind for kind in BY_CHANCE if first and kind in first), None)
+    if paper or kind is None:
+        return first
+    said = [general(*part, exercise.rtol) for part in parts if not _same(*part[:2], exercise.rtol)]
+    return next((other for other in said if not other or kind not in other), first)
+
+
+def _known(mine, expected, made, failing, rtol, often):
+    """The sentence of the mistake that does most of what the answer does, and more than the part ``often`` of it; None where there is none."""
+    wrong = [not _same(a, b, rtol) for a, b in zip(mine, expected, strict=True)]
     best, most = None, 0
-    for mistake in exercise.mistakes:
-        made = [outcome(exercise, mistake.answer, case)[0] for case in cases[: len(mine)]]
-        same = [_same(_bare(a), _bare(b), exercise.rtol) for a, b in zip(mine, made, strict=True)]
-        right = _same(made[failing], expected[failing], exercise.rtol)
-        if same[failing] and not right and sum(same) > most:
-            best, most = mistake.sentence, sum(same)
-    return best or general(mine[failing], expected[failing], cases[failing], exercise.rtol)
+    for sentence, values in made:
+        same = [_same(_bare(a), _bare(b), rtol) for a, b in zip(mine, values, strict=True)]
+        errs = [not _same(a, b, rtol) for a, b in zip(values, expected, strict=True)]
+        telling = [s for s, w, e in zip(same, wrong, errs, strict=True) if w or e]  # where both are right, that they agree says nothing
+        if same[failing] and wrong[failing] and errs[failing] and sum(telling) > often * len(telling) and sum(same) > most:
+            best, most = sentence, sum(same)
+    return best
+
+
+def on_paper(exercise):
+    """Whether numbers are asked for, and no function of anything."""
+    return not inspect.isclass(exercise.solution) and not inspect.signature(exercise.solution).parameters
 
 
 def _same(a, b, rtol):
@@ -122,7 +151,7 @@ def _of_arrays(a, b, case, rtol):
 
 
 def _rounded(a, b):
-    """Whether a is b with fewer digits, written down by hand: each number of a has its few, and b has the same ones."""
+    """Whether a is b with fewer digits, written down by hand: each number of a has its few, two at least, and b has the same ones."""
     if a.size > SMALL or a.dtype.kind == "c" or b.dtype.kind == "c":
         return False
     for mine, true in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
@@ -130,8 +159,9 @@ def _rounded(a, b):
             continue
         if not (numpy.isfinite(mine) and numpy.isfinite(true)) or abs(mine - true) > 0.05 * abs(true):
             return False
-        places = 0 if mine == int(mine) else len(repr(float(mine)).partition(".")[2])
-        if places > 5 or round(true, places) != mine:
+        written = repr(int(mine) if mine == int(mine) else mine)
+        places = len(written.partition(".")[2])
+        if places > 5 or round(true, places) != mine or len(written.replace(".", "").lstrip("-0")) < 2:
             return False
     return True
 
@@ -144,7 +174,9 @@ def _factor(a, b, rtol):
     c = float((a * b).sum()) / size
     if abs(c - 1) < 1e-4:  # which is nearly right
         return None
-    return c if (close(a, c * b, rtol) and a.size + b.size > 2) or (a.size == 1 and abs(c) in (1.0,)) else None
+    if a.size == 1:  # any number is some factor times another
+        return c if abs(c + 1) < 1e-9 else None
+    return c if close(a, c * b, rtol) else None
 
 
 def _of_factor(c, case, b):

@@ -160,6 +160,7 @@ def test_a_reason_names_its_part_unless_it_holds_for_all_of_them():
     assert "likely" not in told_of((1.5, 0.5), (1.5, 0.0))  # one 0 is seen
     assert "you give (1.5, 0), and it is (1.5, 0.5)" in told_of((1.5, 0.5), (1.5, -0.0))
     assert "[0, 1], and it is [1, 1]" in told_of(np.ones(2), np.array([-0.0, 1.0]))
+    assert "likely: the sign is the wrong way round" in told_of(0.101335, -0.10133500000000002)  # to the last digit but one
 
 
 def test_what_is_nearly_right_is_not_1_times_what_it_should_be_and_looks_different():
@@ -288,6 +289,80 @@ def test_answers_of_students_to_the_first_notebooks():
     assert "of type ndarray, and a tensor is asked for" in failure(lambda f, x, v: twice.solution(f, x, v).numpy(), twice)
 
 
+def one_axis_of_two(g, shape):
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    for axis, n in enumerate(shape):
+        if n != g.shape[axis]:
+            return g.sum(axis=axis, keepdims=True)
+    return g
+
+
+def moved(move):
+    def answer(critic, batch):
+        rng, found = np.random.default_rng(0), []
+        for i in range(len(batch)):
+            other = batch.copy()
+            move(other[i], rng)
+            if critic(other).numpy()[0] != critic(batch).numpy()[0]:
+                found.append(i)
+        return found
+
+    return answer
+
+
+def to_noise(row, rng):
+    row[:] = rng.normal(size=len(row))
+
+
+def to_zero(row, rng):
+    row[:] = 0
+
+
+def in_its_first_entry(row, rng):
+    row[0] += 1
+
+
+def test_answers_of_a_second_student_to_the_first_notebooks():
+    assert "its shape is" in failure(one_axis_of_two, exercises.get("02.undo_broadcast"))
+    depends_on = exercises.get("03.depends_on")
+    assert checking.verdict(depends_on, moved(to_noise)) == 10, "the noise of the learner is not that of the cases"
+    for move in (to_zero, in_its_first_entry):
+        assert "likely: samples are missing" in failure(moved(move), depends_on)
+    floors, e = exercises.get("04.floors"), np.log1p(np.exp(-1))
+    for right in ((e + np.log(2), e, np.log(2)), (1.00641, 0.31326, 0.69315), [1.0064, 0.3133, 0.6931]):
+        assert checking.verdict(floors, lambda right=right: right) == 1
+    for wrong in ((1.0065, 0.3133, 0.6931), (1.0064, 0.3132, 0.6931)):
+        assert "and that is not it" in failure(lambda wrong=wrong: wrong, floors)
+    assert "likely: this is half the critic's loss" in failure(lambda: (0.503, 0.313, 0.693), floors)  # a mistake, rounded
+    assert "likely: these are the slopes in D" in failure(lambda: (-1.02, -50), exercises.get("04.slopes"))
+
+
+def test_one_small_case_is_no_proof():
+    """A mistake that agrees by chance, and what one number may look like."""
+    loss = exercises.get("01.cross_entropy")
+    assert "likely: these are the penalties, one for each card" in failure(lambda u, y: np.logaddexp(0, u) - y * u, loss)
+    assert "likely: the numbers are right, in another shape" in failure(lambda u, y: loss.solution(u, y)[None], loss)
+    assert "likely" not in failure(lambda u, y: np.abs(u - y), Exercise("99.mean", lambda u, y: np.mean(np.abs(u - y)), loss.cases))
+    twice = Exercise("99.twice", lambda x: x.mean(axis=0), cases=lambda rng: [(rng.normal(size=(n, 3)),) for n in (2, 5, 7)])
+    assert "likely: all of it is 2 times what it should be" in failure(lambda x: 2 * x.mean(axis=0), twice)
+    assert "likely: it is 2 times too large, as a sum over 2" in failure(lambda x: x.sum(axis=0), twice)
+    share = Exercise("99.share", lambda x: np.mean(x), cases=lambda rng: [(np.array([0.7875]),), (np.array([0.52]),), (np.array([0.61]),)])
+    assert "likely" not in failure(lambda x: np.mean(x) + 0.0025, share)
+    by_chance = [Mistake("these are squared", lambda x: np.mean(x**2) if np.mean(x) < 2 else np.mean(x))]
+    squares = Exercise("99.squares", lambda x: np.mean(x), lambda rng: [(np.full(1, n / 10),) for n in range(5, 14)], by_chance)
+    assert "likely: these are squared" in failure(lambda x: np.mean(x) ** 2, squares)
+    assert "likely" not in failure(lambda x: np.mean(x) - 0.25, squares)  # 0.5 - 0.25 is 0.5**2
+
+
+def test_a_number_from_paper_is_near_to_its_mistake():
+    paper = Exercise("99.paper", lambda: 2.345, lambda rng: [()], [Mistake("this is half of it", lambda: 1.1725), Mistake("close by", lambda: 2.344)])
+    assert "likely: this is half of it" in failure(lambda: 1.17, paper)
+    assert "likely: close by" in failure(lambda: 2.344, paper)
+    assert "close by" not in failure(lambda: 2.3449, paper), "the right answer is as near"
+    count = Exercise("99.count", lambda: 1000, lambda rng: [()], [Mistake("the biases are missing", lambda: 900)])
+    assert "biases" in failure(lambda: 900, count) and "biases" not in failure(lambda: 901, count)
+
+
 def test_two_errors_of_one_type_may_have_two_reasons():
     def kept(x):
         raise TypeError("an array is asked for")
@@ -307,7 +382,16 @@ def test_what_is_rounded_by_hand_is_said_to_be():
     right = "right, but rounded too far"
     for expected, given in ((0.3466, 0.35), (31.43, 31), (31.43, 31.0), ((1.08, 2.08), (1.1, 2.1)), ((0.3466, np.inf, 1.0), (0.35, np.inf, 1.0))):
         assert right in told_of(expected, given), given
-    for expected, given in ((0.3466, 0.34), (0.3466, 0.3), (0.4, 0), ((1.0, 2.08), (1.0, 2.2)), (2.5, np.inf), (6, 6.1), (1 / 3, 0.3333333)):
+    for expected, given in (
+        (0.3466, 0.34),
+        (0.3466, 0.3),
+        (0.4, 0),
+        ((1.0, 2.08), (1.0, 2.2)),
+        (2.5, np.inf),
+        (6, 6.1),
+        (1 / 3, 0.3333333),
+        (-0.98, -1),
+    ):
         assert right not in told_of(expected, given), given
 
 
