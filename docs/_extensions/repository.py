@@ -27,7 +27,7 @@ def prepare(app):
                 up = "../" * (name.count("/") + 2)
                 wanted[page_of(name)] = f"{title}```{{literalinclude}} {up}{name}\n:language: {LANGUAGES[path.suffix]}\n:linenos:\n```\n"
     for path in (ROOT / "notebooks").glob("*.ipynb"):
-        wanted[f"notebooks/{path.name}"] = path.read_text(encoding="utf-8")
+        wanted[f"notebooks/{path.name}"] = path.read_text(encoding="utf-8").replace("](../docs/", "](../")
     for folder in ("code", "notebooks"):
         for path in sorted((DOCS / folder).rglob("*"), reverse=True):
             if path.is_file() and path.relative_to(DOCS).as_posix() not in wanted:

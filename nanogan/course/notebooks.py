@@ -67,6 +67,8 @@ def solved(notebook):
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
+        else:  # which lies a folder deeper
+            cell["source"] = "".join(cell["source"]).replace("](../", "](../../")
     first = notebook["cells"][0]
     first["source"] = re.sub(r"^# (.*)$", r"# \1, solved", "".join(first["source"]), count=1, flags=re.MULTILINE).replace(OUTPUTS, "")
     return notebook

@@ -1,12 +1,14 @@
-"""Notebook 10: the Frechet distance, bins with a standard error, precision and recall, the failure clinic, memorisation, and a watchman."""
+"""Notebook 10: the Frechet distance, bins with a standard error, precision and recall, the failure clinic, a conditional generator, memorisation, a watchman."""
 
 import functools
 import math
 
 import numpy as np
 
-from nanogan.backend import NanoganError
+from nanogan import nn, ops
+from nanogan.backend import NanoganError, random, xp
 from nanogan.course import clinic as hospital
+from nanogan.course import engine as ng
 from nanogan.course.exercise import Exercise, Mistake, named
 
 # --- 10.frechet -------------------------------------------------------------------------------------------------------
@@ -351,6 +353,76 @@ CLINIC = Exercise(
     ],
 )  # fmt: skip
 
+# --- 10.conditional ---------------------------------------------------------------------------------------------------
+
+
+def conditioned(draw, z):
+    """What a conditional generator gives: an image of what was asked for, and behind it what was asked for, as planes; a Tensor (N, H, W, 1 + 10).
+
+    z: an array (N, 42): 32 numbers of noise, and ten more, of which the largest stands in the place of the label.
+    draw: a network, (N, 42) -> (N, H, W, 1).  It gets the noise, and beside it ten numbers that are 0 but for a 2 in the place of the label.
+    The ten planes are those of a data set whose bytes are 255 in the plane of the label and 128 elsewhere: 1.0 and 128 / 127.5 - 1.
+    Arrays are made with xp, which is NumPy or CuPy, and tensors joined with ops.concatenate.
+    """
+    # <yours>
+    label = xp.eye(10, dtype=z.dtype)[z[:, 32:].argmax(axis=1)]  # (N, 10): one 1
+    image = draw(xp.concatenate([z[:, :32], 2 * label], axis=1))  # (N, H, W, 1)
+    planes = xp.zeros((*image.shape[:3], 10), z.dtype) + ((127 * label + 128) / 127.5 - 1)[:, None, None]
+    return ops.concatenate([image, planes], axis=3)
+    # </yours>
+
+
+def _artists(rng):
+    for N, size in ((2, 1), (3, 2), (5, 3), (4, 4)):
+        with random.fork(int(rng.integers(1000))):
+            draw = nn.Sequential(nn.Dense(42, size * size), nn.Reshape(size, size, 1), nn.Tanh()).astype("float64")
+        yield draw, rng.normal(size=(N, 42))
+
+
+def _with_what_it_learns(answer, draw, z):
+    """What comes back, and what the generator learns from it."""
+    made = answer(draw, z)
+    if not isinstance(made, ng.Tensor):
+        return made
+    cotangent = np.cos(np.arange(made.size)).reshape(made.shape)
+    learned = ng.grad(ops.sum(made * cotangent), draw.parameters()) if made.requires_grad else [np.zeros(p.shape) for p in draw.parameters()]
+    return {"what comes back": made.numpy(), "what the generator's weights learn": ng.to_numpy(getattr(learned[0], "data", learned[0]))}
+
+
+def _conditioned(label=lambda z: z[:, 32:].argmax(axis=1), noise=lambda z: z[:, :32], size=2, planes=lambda one: (127 * one + 128) / 127.5 - 1,
+                 join=lambda image, planes: ops.concatenate([image, planes], axis=3)):  # fmt: skip
+    """conditioned with a mistake."""
+
+    def answer(draw, z):
+        one = np.eye(10)[label(z)]
+        image = draw(np.concatenate([noise(z), size * one], axis=1))
+        return join(image, np.zeros((*image.shape[:3], 10)) + planes(one)[:, None, None])
+
+    return answer
+
+
+CONDITIONAL = Exercise(
+    "10.conditional", conditioned, _artists, outcome=_with_what_it_learns, stars=3,
+    mistakes=[
+        Mistake("the planes are 1 and 0 here; a data set scales its bytes, and 128 becomes 128 / 127.5 - 1, a little above 0", _conditioned(planes=lambda one: one)),
+        Mistake("the planes hold the bytes, 255 and 128; scaled they are 255 / 127.5 - 1 and 128 / 127.5 - 1", _conditioned(planes=lambda one: 127 * one + 128)),
+        Mistake("the planes are 1 and -1 here, as of the bytes 255 and 0; 128 becomes a little above 0", _conditioned(planes=lambda one: 2 * one - 1)),
+        Mistake("the label is the largest of the LAST ten numbers; here the first ten were asked", _conditioned(label=lambda z: z[:, :10].argmax(axis=1))),
+        Mistake("the label is where the largest of the ten stands, and not the smallest", _conditioned(label=lambda z: z[:, 32:].argmin(axis=1))),
+        Mistake("the network gets a 1 in the place of the label; a 2 is asked for", _conditioned(size=1)),
+        Mistake("the network got z as it is; its last ten numbers are to be 0 but for a 2 in the place of the label",
+                lambda draw, z: ops.concatenate([draw(z), conditioned(draw, z)[..., 1:]], axis=3)),
+        Mistake("the planes stand before the image; the image comes first", _conditioned(join=lambda image, planes: ops.concatenate([planes, image], axis=3))),
+        Mistake("the image comes back without its history (.data, .numpy()), so the generator learns nothing",
+                _conditioned(join=lambda image, planes: ng.Tensor(np.concatenate([image.data, planes], axis=3)))),
+    ],
+    hints=[
+        "z[:, 32:].argmax(axis=1) are the labels, (N,); xp.eye(10, dtype=z.dtype)[labels] has a row for each with one 1.",
+        "The network gets xp.concatenate([z[:, :32], 2 * label], axis=1), which is (N, 42) again.",
+        "(127 * label + 128) / 127.5 - 1 is (N, 10); with [:, None, None] it spreads over a xp.zeros of (N, H, W, 10).",
+    ],
+)  # fmt: skip
+
 # --- 10.by_hand -------------------------------------------------------------------------------------------------------
 
 
@@ -618,4 +690,4 @@ DIAGNOSE = Exercise(
     ],
 )  # fmt: skip
 
-EXERCISES = [FRECHET, DIFFERENT_BINS, PRECISION_RECALL, CLINIC, BY_HAND, MEMORISATION, DIAGNOSE]
+EXERCISES = [FRECHET, DIFFERENT_BINS, PRECISION_RECALL, CLINIC, CONDITIONAL, BY_HAND, MEMORISATION, DIAGNOSE]
