@@ -197,14 +197,14 @@ def hint(name: str) -> None:
 
 
 def progress() -> None:
-    """Print which exercises are done, notebook by notebook.
+    """Print which exercises are done, notebook by notebook, with their stars.
 
     >>> progress()  # doctest: +SKIP
-    06  Convolution and its adjoint            2 of 5  im2col, same_pads
+    06  Convolution and its adjoint            2 of 7  im2col ★★, same_pads ★
     """
     found = records.read()
     width = max(map(len, exercises.TITLES.values()))
     for number, title in exercises.TITLES.items():
-        names = [exercise.name for exercise in exercises.of_notebook(number)]
-        done = [name.partition(".")[2] for name in names if found.get(name, {}).get("passed")]
-        print(f"{number}  {title:{width}}  {len(done)} of {len(names)}  {', '.join(done)}".rstrip())
+        all_of_it = exercises.of_notebook(number)
+        done = [f"{e.name.partition('.')[2]} {'★' * e.stars}" for e in all_of_it if found.get(e.name, {}).get("passed")]
+        print(f"{number}  {title:{width}}  {len(done)} of {len(all_of_it)}  {', '.join(done)}".rstrip())

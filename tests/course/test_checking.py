@@ -464,7 +464,7 @@ def test_progress_counts_what_is_done(exercise, monkeypatch, capsys):
     progress()
     checking.check("99.double", lambda x, w: double(x, w))
     progress()
-    assert capsys.readouterr().out.splitlines() == ["99  A notebook  0 of 1", "99.double: right, in 4 cases", "99  A notebook  1 of 1  double"]
+    assert capsys.readouterr().out.splitlines() == ["99  A notebook  0 of 1", "99.double: right, in 4 cases", "99  A notebook  1 of 1  double ★★"]
 
 
 def test_a_record_that_cannot_be_read_is_left_alone(exercise, place):
