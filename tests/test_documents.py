@@ -1,14 +1,22 @@
-"""README and docs tell the truth: their Python runs, and their links lead somewhere."""
+"""README and docs tell the truth: their Python runs, their commands are taken, and their links lead somewhere."""
 
+import importlib
 import inspect
+import itertools
+import json
 import pathlib
 import re
+import shlex
+import urllib.parse
 
 import pytest
+
+from nanogan.gan import command
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MADE = {"_build", "code", "notebooks"}  # folders of docs/ that the site's build writes
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if not MADE & set(p.relative_to(ROOT / "docs").parts))]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/[0-9]*.ipynb"))
 BLOCKS = [(page, i, code) for page in PAGES for i, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S))]
 
 
@@ -18,13 +26,86 @@ def test_code_runs(page, i, code, monkeypatch, tmp_path):
     exec(compile(code, f"{page.name}, block {i}", "exec"), {})
 
 
+def prose(markdown):
+    """Without code and formulas, in which brackets are no links."""
+    return re.sub(r"```.*?```|\$\$.*?\$\$|(?<!\$)\$[^$\n]+\$", "", markdown, flags=re.S)
+
+
+def slugs(markdown):
+    """What links call the headings, as GitHub and MyST make it: lower case, hyphens for spaces, and -1, -2 for a second and third of the same name."""
+    found = set()
+    for heading in re.findall(r"^#+ +(.*?) *$", re.sub(r"^```.*?^```", "", markdown, flags=re.S | re.M), re.M):
+        heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        slug = first = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        again = 0
+        while slug in found:
+            again += 1
+            slug = f"{first}-{again}"
+        found.add(slug)
+    return found
+
+
+def test_slugs():
+    assert slugs("# A `b_c`, [d](e.md): f?\n\n## Twice\n\n```sh\n# none\n```\n\n## Twice\n") == {"a-b_c-d-f", "twice", "twice-1"}
+
+
+def broken_links(markdown, page):
+    """The local links of a page that lead to no file, or to no heading of one."""
+    broken = []
+    for target, fragment in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?[^)]*\)", prose(markdown)):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        place = page.parent / urllib.parse.unquote(target) if target else page
+        if not place.exists():
+            broken.append(target)
+        elif fragment and place.suffix == ".md" and fragment not in slugs(place.read_text(encoding="utf-8")):
+            broken.append(f"{target}#{fragment}")
+    return broken
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    text = re.sub(
-        r"```.*?```|\$\$.*?\$\$|(?<!\$)\$[^$\n]+\$", "", page.read_text(encoding="utf-8"), flags=re.S
-    )  # in code and formulas brackets are no links
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
-        assert "://" in target or (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+    assert broken_links(page.read_text(encoding="utf-8"), page) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT / "notebooks")))
+def test_links_of_notebooks_lead_somewhere(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert [link for cell in cells if cell["cell_type"] == "markdown" for link in broken_links("".join(cell["source"]), path)] == []
+
+
+def commands(markdown):
+    """(module, arguments) of each ``python -m nanogan.X ...`` in a block for the shell."""
+    for block in re.findall(r"```sh\n(.*?)```", markdown, re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            for i, word in enumerate(words[2:], 2):
+                if words[i - 1] == "-m" and word.startswith("nanogan."):
+                    yield word, list(itertools.takewhile(lambda w: w not in ("&&", "||", "|", ";", ">"), words[i + 1 :]))
+
+
+class Taken(Exception):
+    """What a command's parser was given, it takes."""
+
+
+COMMANDS = [(page, module, argv) for page in PAGES for module, argv in commands(page.read_text(encoding="utf-8"))
+            if not {"-h", "--help", "--version"} & set(argv)]  # fmt: skip
+
+
+@pytest.mark.parametrize("page, module, argv", COMMANDS, ids=[f"{p.relative_to(ROOT)}: {shlex.join([m, *a])}" for p, m, a in COMMANDS])
+def test_commands_are_taken(page, module, argv, monkeypatch):
+    """By the command's own parser; of train, the recipe takes its options, too."""
+    parse = command.Parser.parse_args
+
+    def only_parsed(self, args=None, namespace=None):
+        raise Taken(parse(self, args, namespace))
+
+    monkeypatch.setattr(command.Parser, "parse_args", only_parsed)
+    with pytest.raises(Taken) as taken:
+        importlib.import_module(module).main(argv)
+    asked = taken.value.args[0]
+    if module == "nanogan.train" and not asked.resume and not asked.config:
+        importlib.import_module(module).settings(asked)
 
 
 def test_every_picture_is_shown():
