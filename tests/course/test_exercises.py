@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pathlib
 
 import pytest
 
@@ -67,3 +68,10 @@ def test_names_are_unique_and_in_their_notebook():
     assert len(set(names)) == len(names)
     for number in NUMBERS:
         assert {exercise.name.partition(".")[0] for exercise in exercises.of_notebook(number)} == {number}
+
+
+def test_teachers_are_told_how_many_there_are():
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "course" / "teacher.md").read_text(encoding="utf-8")
+    one, two, three = ([exercise.stars for exercise in ALL].count(stars) for stars in (1, 2, 3))
+    assert f"There are {len(ALL)} exercises: {one} ★ (on paper, or a line), {two} ★★ (a function) and {three} ★★★ (a thought)" in page
+    assert all([exercise.stars for exercise in exercises.of_notebook(number)].count(3) == 1 for number in NUMBERS), "one ★★★ in each notebook"
