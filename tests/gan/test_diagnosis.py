@@ -168,6 +168,148 @@ def test_a_loss_that_is_no_number():
     assert names(found) == ["not-finite"] and found[0].since == 100
 
 
+# --- Both sides of every threshold -----------------------------------------------------------------------------------
+
+
+def ending(rows, sick, healthy, n=40):
+    """A column that is healthy up to its last rows."""
+    return np.where(np.arange(n) < n - rows, healthy, sick)
+
+
+@pytest.mark.parametrize(
+    "rows, gap, right, rejected, seen",
+    [(4, 50, 1.0, 0.0, False), (5, 50, 1.0, 0.0, True), (9, 10, 1.0, 0.0, False), (10, 10, 1.0, 0.0, True),
+     (20, 50, 0.975, 0.0, False), (20, 50, 0.985, 0.0, True), (20, 50, 1.0, 0.025, False), (20, 50, 1.0, 0.015, True)],
+)  # fmt: skip
+def test_when_a_critic_has_won(rows, gap, right, rejected, seen):
+    """In so many rows at the end, one every ``gap`` steps; right: how often, of one kind of samples."""
+    for one, other in (("d_acc_real", "d_acc_fake"), ("d_acc_fake", "d_acc_real")):
+        columns = {one: np.full(40, right), other: np.ones(40), "d_fake": ending(rows, rejected, 0.5)}
+        assert bool(history.critic_has_won(table(40, step=gap * np.arange(1.0, 41), **columns))) == seen
+
+
+@pytest.mark.parametrize(
+    "rows, off, norm, seen",
+    [(2, 0, 0, False), (3, 0, 0, True), (9, 0.015, 0, False), (9, 0.005, 0, True), (9, 0, 2e-3, False), (9, 0, 5e-4, True)],
+)  # fmt: skip
+def test_when_a_loss_is_frozen(rows, off, norm, seen):
+    """off: its distance from the clip value, as a share of that; norm: its gradient's."""
+    loss, norms = ending(rows, (1 + off) * history.CLIPS["-log(1e-7)"], 3.0), ending(rows, norm, 1.0)
+    assert bool(history.loss_frozen(table(40, d_loss=np.ones(40), g_loss=loss, g_grad_norm=norms))) == seen
+
+
+@pytest.mark.parametrize(
+    "rows, off, norm, seen",
+    [(2, (0, 0), 0, False), (3, (0, 0), 0, True), (9, (0.006, 0), 0, False), (9, (0, 0.006), 0, False), (9, (0.004, 0.004), 0, True),
+     (9, (0, 0), 2e-3, False), (9, (0, 0), 5e-4, True)],
+)  # fmt: skip
+def test_when_a_sigmoid_taken_twice_is_frozen(rows, off, norm, seen):
+    """off: the distances of the critic's and the generator's loss from where they freeze."""
+    d_loss, g_loss = (ending(rows, end + far, 3.0) for end, far in zip((1.0064, 0.6931), off, strict=True))
+    assert bool(history.loss_frozen(table(40, d_loss=d_loss, g_loss=g_loss, g_grad_norm=ending(rows, norm, 1.0)))) == seen
+
+
+@pytest.mark.parametrize(
+    "rows, last, large, estimate, seen",
+    [(2, 100, 2, 50, False), (3, 100, 3, 50, True), (5, 49, 5, 50, False), (5, 50, 5, 50, True), (10, 500, 1, 50, False), (10, 500, 2, 50, True),
+     (40, 500, 3, 50, False), (40, 500, 5, 50, True), (10, 500, 10, 29, False), (10, 500, 10, 31, True)],
+)  # fmt: skip
+def test_when_a_wasserstein_estimate_is_too_large(rows, last, large, estimate, seen):
+    """In the last ``large`` of so many rows up to step ``last``, of samples at most 30 apart."""
+    columns = {"step": np.linspace(1, last, rows), "d_real": ending(large, estimate, 0.0, rows), "d_fake": np.zeros(rows)}
+    assert bool(history.wasserstein_too_large(table(rows, **columns), 30)) == seen
+
+
+@pytest.mark.parametrize(
+    "rows, gap, spread, seen",
+    [(14, 50, 0.1, False), (15, 50, 0.1, True), (19, 10, 0.1, False), (20, 10, 0.1, True), (30, 50, 0.26, False), (30, 50, 0.24, True)],
+)
+def test_when_samples_have_been_alike_for_long(rows, gap, spread, seen):
+    assert bool(history.collapsed(table(40, step=gap * np.arange(1.0, 41), spread=ending(rows, spread, 1.0)))) == seen
+
+
+def marked(classes):
+    """Images of no shape but far apart, with their class as the first pixel."""
+    images = np.zeros((len(classes), 2, 2, 1))
+    images[:, 0, 0, 0], images[::2, 1, 1, 0] = classes, 50
+    return images
+
+
+@pytest.mark.parametrize("share, usual, seen", [(0.59, 0.1, False), (0.61, 0.1, True), (0.8, 0.41, False), (0.8, 0.39, True)])
+def test_how_many_samples_may_be_of_one_class(share, usual, seen):
+    samples, real = (marked(np.where(np.arange(100) < round(100 * part), 3, 4 + np.arange(100) % 6)) for part in (share, usual))
+    found = networks.generator_collapsed(samples, real, np.zeros(100), classify=lambda images: images[:, 0, 0, 0])
+    assert bool(found) == seen and (found is None or (found.figures["class"], found.figures["share"]) == (3, share))
+
+
+@pytest.mark.parametrize("ratio, seen", [(0.26, False), (0.24, True)])
+def test_how_close_samples_may_be(ratio, seen):
+    real = np.random.default_rng(0).standard_normal((50, 2))
+    assert bool(networks.generator_collapsed(ratio * real, real)) == seen
+
+
+@pytest.mark.parametrize("share, missing", [(0.11, 0), (0.09, 1)])
+def test_how_few_samples_a_mode_may_have(share, missing):
+    found = networks.modes_missing(ring_of([share, *[1.13] * 7]), ring().centres, ring().std)
+    assert (found.figures["missing"] if found else 0) == missing
+
+
+@pytest.mark.parametrize("off, missing", [(0.24, 0), (0.26, 1)])
+def test_how_far_from_a_mode_its_samples_may_lie(off, missing):
+    """As a share of the way to the next mode."""
+    centres = np.array([[0.0, 0.0], [4.0, 0.0]])
+    found = networks.modes_missing(np.repeat(centres + [[0, 0], [0, 4 * off]], 50, axis=0), centres, std=0.1)
+    assert (found.figures["missing"] if found else 0) == missing
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    "least, most, seen",
+    [(-1, 1 + 0.08 / 0.96, False), (-1, 1 + 0.12 / 0.94, True),  # 4 % and 6 % of its span are beyond
+     (-1 + 0.78, 1, False), (-1 + 0.82, 1, True)],  # 39 % and 41 % of [-1, 1] are unused
+)  # fmt: skip
+def test_how_far_ranges_may_differ(least, most, sign, seen):
+    generator = nn.Sequential(nn.Dense(2, 3), nn.Tanh())
+    assert bool(networks.ranges_differ(generator, np.ones((4, 2), np.float32), sign * np.array([least, most]))) == seen
+
+
+@pytest.mark.parametrize("eps, seen", [(0.009, False), (0.011, True)])
+def test_how_large_eps_may_be(eps, seen):
+    assert bool(networks.large_eps(nn.Sequential(nn.BatchNorm(2, eps=eps)), nn.Sequential(nn.BatchNorm(2)))) == seen
+
+
+@pytest.mark.parametrize("far, seen", [(0.34, False), (0.36, True)])
+def test_how_far_samples_may_differ_between_the_modes(far, seen):
+    """The moving mean is off by that much, of noise with a mean of 0 and a deviation of 1, as real samples have it."""
+    generator = nn.Sequential(nn.BatchNorm(1))
+    generator.batchnorm_1.moving_mean[...] = far
+    noise = np.array([[1.0], [-1.0]] * 20, np.float32)
+    assert bool(networks.batch_norm_lag(generator, noise, noise)) == seen
+
+
+@pytest.mark.parametrize("dead, seen", [(4, False), (5, True)])
+def test_how_many_units_may_be_dead(dead, seen):
+    """Of eight."""
+    network = nn.Sequential(nn.Dense(2, 8), nn.ReLU())
+    network.dense_1.weight.data[...] = np.where(np.arange(8) < dead, -1, 1)
+    assert bool(networks.dead_units(network, np.ones((9, 2), np.float32), "critic")) == seen
+
+
+def lined(peak):
+    """Images with that energy at a period of 4, down and across, and an energy of 1 at each of its four neighbours."""
+    power = np.zeros(15)
+    power[[5, 6, 7, 8, 9]] = 1, 1, peak, 1, 1
+    line = np.fft.irfft(np.sqrt(power), 28)
+    return (line[:, None] + line)[None, :, :, None]
+
+
+@pytest.mark.parametrize("peak, higher, seen", [(1.9, 5, False), (2.1, 5, True), (4, 2.9, False), (4, 3.1, True)])
+def test_how_strong_a_lattice_may_be(peak, higher, seen):
+    """higher: its share of all energy over that in real images."""
+    usual = peak / (peak + 4) / higher
+    assert bool(lattice.checkerboard(lined(peak), lined(4 * usual / (1 - usual)), [4])) == seen
+
+
 # --- Provoked --------------------------------------------------------------------------------------------------------
 
 
@@ -217,7 +359,7 @@ def test_missing_modes_are_looked_for_in_a_run_that_is_old_enough(monkeypatch):
         networks, "made", lambda generator, noise, *rest: ring_of([1.0, 0] * 4, len(noise)) if len(noise) == 2500 else made(generator, noise, *rest)
     )
     monkeypatch.setattr(examine, "_collapsed", lambda *_: None)
-    for t.steps, seen in ((networks.MODES_STEPS - 1, False), (networks.MODES_STEPS, True)):
+    for t.steps, seen in ((1_999, False), (2_000, True)):
         assert ("modes-missing" in found_in(t)) == seen
 
 
@@ -279,7 +421,7 @@ def test_statistics_that_never_move_are_told_of():
     assert "lower the momentum" in str(networks.batch_norm_lag(generator, noise, 0.1 * noise))
 
 
-@pytest.mark.parametrize("steps", [0, networks.YOUNG - 1])
+@pytest.mark.parametrize("steps", [0, 15])
 def test_of_a_young_run_there_is_nothing_to_say_of_samples(steps):
     t = trainer("dcgan-mnist", batch_size=4)
     t.steps = steps
