@@ -2,11 +2,10 @@
 
 import dataclasses
 import functools
-import pathlib
-import sys
 
 import numpy as np
 import pytest
+from record import RUNS, Nowhere, load
 
 import nanogan as ng
 from nanogan import data, nn, ops, to_numpy
@@ -17,9 +16,6 @@ from nanogan.gan import recipes, steps
 from nanogan.gan.diagnosis import examine, history, lattice, networks, watch
 from nanogan.gan.diagnosis.finding import NAMES, Finding
 from nanogan.gan.trainer import Trainer
-
-sys.path.append(str(pathlib.Path(__file__).parent / "histories"))
-from record import RUNS, Nowhere, load
 
 
 @functools.cache
