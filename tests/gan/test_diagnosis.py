@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 import pytest
-from record import RUNS, Nowhere, load
+from record import DISTANCES, RUNS, Nowhere, load
 
 import nanogan as ng
 from nanogan import data, nn, ops, to_numpy
@@ -76,12 +76,18 @@ def test_recorded_histories(name):
 
 def test_healthy_histories_are_of_every_kind():
     healthy = [name for name, run in RUNS.items() if not run[-1]]
-    assert {"quickstart", "mlp-mnist", "dcgan-mnist", "wgan-gp-paper", "gaussian2d-0"} <= set(healthy)
+    assert {"quickstart", "mlp-mnist", "dcgan-mnist", "wgan-gp-paper", "gaussian2d-1"} <= set(healthy)
     rows = load("mlp-mnist")
     last = rows["step"] > 27_000
     assert rows["step"][-1] == 30_000
     assert rows["d_loss"][last].mean() == pytest.approx(0.62, abs=0.02) and rows["g_loss"][last].mean() == pytest.approx(1.05, abs=0.06)
     assert (rows["d_acc_real"] + rows["d_acc_fake"])[last].mean() / 2 == pytest.approx(0.65, abs=0.02)
+
+
+def test_healthy_gaussians_were_learned():
+    """They are runs that ended near the Gaussian, so that their silence means something."""
+    assert [name for name, run in RUNS.items() if run[0] == "gaussian2d" and not run[-1]] == [*DISTANCES]
+    assert max(DISTANCES.values()) < 0.1
 
 
 @pytest.mark.parametrize("name", RUNS)

