@@ -77,6 +77,9 @@ def test_recorded_histories(name):
 def test_healthy_histories_are_of_every_kind():
     healthy = [name for name, run in RUNS.items() if not run[-1]]
     assert {"quickstart", "mlp-mnist", "dcgan-mnist", "wgan-gp-paper", "gaussian2d-1"} <= set(healthy)
+    for name, least in (("dcgan-mnist-long", 5_000), ("wgan-gp-paper-long", 1_000)):
+        assert not RUNS[name][-1] and load(name)["step"][-1] == RUNS[name][3] > least
+    assert (load("wgan-gp-paper-long")["diameter"] > 28).all()  # without one, no estimate would be too large
     rows = load("mlp-mnist")
     last = rows["step"] > 27_000
     assert rows["step"][-1] == 30_000

@@ -3,9 +3,12 @@
     python tests/gan/histories/record.py                # which there are, and what each is
     python tests/gan/histories/record.py gaussian2d-1   # this one anew
     NANOGAN_DATA=... python tests/gan/histories/record.py mlp-mnist dcgan-mnist
+    NANOGAN_DATA=... python tests/gan/histories/record.py dcgan-mnist-long=runs/dcgan-mnist-1   # from the folder of a run of that command
 
 The columns are those of ``diagnosis.watch``, a row every log interval.  Rates differ from machine to machine in the last digits, so
 a run that is made again need not give the same file, but the same findings.  ``mlp-mnist.csv`` has no distances after step 10,000.
+The long ones took almost two hours on one core each, and are the ``history.csv`` of such a folder, as far as the run had come. That knows no
+distances between samples: their ``spread`` is empty, and their ``diameter`` is that of 128 real samples alone.
 """
 
 import pathlib
@@ -16,6 +19,8 @@ import numpy
 from nanogan import data
 from nanogan.gan import recipes
 from nanogan.gan.diagnosis import watch
+from nanogan.gan.diagnosis.networks import distances
+from nanogan.gan.run import read_history
 from nanogan.gan.trainer import Trainer
 from nanogan.train import verdict
 
@@ -26,6 +31,8 @@ RUNS = {
     "mlp-mnist": ("mlp-mnist", {"log_every": 200}, None, 30_001, 0, []),
     "dcgan-mnist": ("dcgan-mnist", {"lr": "2e-4", "beta1": 0.5, "log_every": 10}, None, 500, 0, []),
     "wgan-gp-paper": ("wgan-gp-paper", {"log_every": 2}, None, 60, 0, []),
+    "dcgan-mnist-long": ("dcgan-mnist", {"lr": "2e-4", "beta1": 0.5}, None, 6225, 0, []),
+    "wgan-gp-paper-long": ("wgan-gp-paper", {"batch_size": 32}, None, 1275, 0, []),
     "gaussian2d-1": ("gaussian2d", {}, None, 2500, 1, []),
     "gaussian2d-6": ("gaussian2d", {}, None, 2500, 6, []),
     "gaussian2d-8": ("gaussian2d", {}, None, 2500, 8, []),
@@ -62,8 +69,21 @@ def record(name, scale=1.0):
     return trainer
 
 
+def rows_of(name, folder):
+    """The rows of the history.csv of a run in that folder."""
+    history = read_history(pathlib.Path(folder) / "history.csv")
+    recipe, _, dataset, _, seed, _ = RUNS[name]
+    real = data.load(dataset or recipes.get(recipe).data, seed=seed).batch(slice(0, watch.SOME))
+    unknown = numpy.full(len(history["step"]), numpy.nan)
+    history |= {"spread": unknown, "diameter": numpy.full_like(unknown, distances(real).max())}
+    return numpy.stack([history[column] for column in watch.COLUMNS], axis=1)
+
+
 def save(path, rows):
-    lines = [",".join(watch.COLUMNS), *(",".join("" if numpy.isnan(x) else f"{x:.4g}" if i else str(x) for i, x in enumerate(row)) for row in rows)]
+    lines = [
+        ",".join(watch.COLUMNS),
+        *(",".join("" if numpy.isnan(x) else f"{x:.4g}" if i else f"{x:.0f}" for i, x in enumerate(row)) for row in rows),
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -75,12 +95,15 @@ def load(name):
 
 
 if __name__ == "__main__":
-    for name, (recipe, options, dataset, steps, seed, found) in RUNS.items():
-        if name in sys.argv[1:]:
+    for name, _, folder in (argument.partition("=") for argument in sys.argv[1:]):
+        if folder:
+            save(HERE / f"{name}.csv", rows_of(name, folder))
+        else:
             trainer = record(name)
             save(HERE / f"{name}.csv", trainer.watch.rows)
-            print(f"{name}: {verdict(trainer).strip()}")
-        elif not sys.argv[1:]:
+            print(f"{name}: {verdict(trainer) or 'recorded'}".rstrip())
+    if not sys.argv[1:]:
+        for name, (recipe, options, dataset, steps, seed, found) in RUNS.items():
             settings = " ".join(f"--set {key}={value}" for key, value in options.items())
             data_set = f" --data {dataset}" if dataset else ""
             print(
