@@ -402,7 +402,7 @@ def _conditioned(label=lambda z: z[:, 32:].argmax(axis=1), noise=lambda z: z[:, 
 
 
 CONDITIONAL = Exercise(
-    "10.conditional", conditioned, _artists, outcome=_with_what_it_learns, stars=3,
+    "10.conditional", conditioned, _artists, outcome=_with_what_it_learns,
     mistakes=[
         Mistake("the planes are 1 and 0 here; a data set scales its bytes, and 128 becomes 128 / 127.5 - 1, a little above 0", _conditioned(planes=lambda one: one)),
         Mistake("the planes hold the bytes, 255 and 128; scaled they are 255 / 127.5 - 1 and 128 / 127.5 - 1", _conditioned(planes=lambda one: 127 * one + 128)),

@@ -159,6 +159,19 @@ def large_eps(*networks):
     )
 
 
+def wrong_mode(generator, critic):
+    """A network that is in inference mode as training begins, where batch norm takes moving statistics, and nothing moves them."""
+    for whose, network in (("generator", generator), ("critic", critic)):
+        if any(isinstance(part, nn.BatchNorm) and not part.training for _, part in network.modules()):
+            return Finding(
+                "batch-norm-lag",
+                f"the {whose} is in inference mode as training begins: its batch norm takes moving statistics, and nothing moves them",
+                f"call {whose}.train() before the first step",
+                {"network": whose},
+            )
+    return None
+
+
 def batch_norm_lag(generator, noise, real):
     """Samples that differ between training mode (statistics of the batch) and inference mode (moving statistics).
 

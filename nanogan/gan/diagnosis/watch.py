@@ -28,11 +28,11 @@ class Watch:
         self.recipe, self.rows, self.names, self.begun = recipe, [], set(), False
 
     def start(self, generator, critic, optimizers, batches, noise, real):
-        """Findings before training: ranges, batch norm's eps, and whether a step that is not one of nanogan's leaves the critic alone in the generator's turn.
+        """Findings before training: ranges, batch norm's eps and mode, and whether a step that is not one of nanogan's leaves the critic alone in the generator's turn.
 
         batches: of one step.  noise, real: a few samples of each.
         """
-        found = [networks.large_eps(generator, critic)]
+        found = [networks.large_eps(generator, critic), networks.wrong_mode(generator, critic)]
         if self.recipe.pixels != "raw":  # of which the trainer tells itself
             found.append(networks.ranges_differ(generator, noise, real))
         if getattr(self.recipe.step, "__module__", None) != steps.__name__:
