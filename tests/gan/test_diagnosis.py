@@ -8,9 +8,10 @@ import pytest
 from record import DISTANCES, RUNS, Nowhere, load
 
 import nanogan as ng
-from nanogan import data, nn, ops, to_numpy
+from nanogan import data, metrics, nn, ops, to_numpy
 from nanogan.autograd import grad
 from nanogan.backend import random
+from nanogan.data.gaussian import COVARIANCE, MEAN
 from nanogan.gan import networks as architectures
 from nanogan.gan import recipes, steps
 from nanogan.gan.diagnosis import examine, history, lattice, networks, watch
@@ -366,6 +367,27 @@ def test_missing_modes_are_looked_for_in_a_run_that_is_old_enough(monkeypatch):
     monkeypatch.setattr(examine, "_collapsed", lambda *_: None)
     for t.steps, seen in ((1_999, False), (2_000, True)):
         assert ("modes-missing" in found_in(t)) == seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, steps", [("quickstart", 800), ("mlp-mnist", 1500)])
+def test_healthy_networks_are_silent(name, steps, request):
+    """Of lengths at which both draw all ten digits, and nothing is left out because the run is young: a collapse is looked for from 750 and 1,500 steps on."""
+    folder = request.getfixturevalue("data_dir") if name == "mlp-mnist" else None
+    t = trained(steps, name, data.load(recipes.get(name).data, folder))
+    assert examine._too_young(t) == [] and t.watch.names == set()
+    assert found_in(t, examine.SAMPLES) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DISTANCES)
+def test_gaussians_that_are_learned_are_silent(name):
+    recipe, _, _, steps, seed, _ = RUNS[name]
+    t = trained(steps, recipe, data.load(recipe, seed=seed), seed=seed)
+    points = to_numpy(t.samples(t.recipe.latent(10_000))).astype(float)
+    assert metrics.wasserstein2_squared(points.mean(axis=0), np.cov(points.T), MEAN, COVARIANCE) < 0.1
+    assert examine._too_young(t) == [] and t.watch.names == set()
+    assert found_in(t, examine.SAMPLES) == []
 
 
 @pytest.mark.slow
