@@ -1,4 +1,4 @@
-"""The diagnosis: thresholds on recorded histories, healthy and sick; and every sickness, provoked by a run of seconds, found by its name."""
+"""The diagnosis: recorded histories, healthy and sick; both sides of every threshold; and every sickness, provoked by a run of seconds, found by its name."""
 
 import dataclasses
 import functools
