@@ -602,3 +602,12 @@ def test_spread_is_a_mean_distance():
     x = np.array([[0.0, 0], [3, 4], [0, 0]], np.float32)
     assert networks.spread(x) == pytest.approx(10 / 3) and networks.spread(x[:1]) == 0
     assert to_numpy(networks.distances(x, x[:1])).tolist() == [[0], [5], [0]]
+
+
+@pytest.mark.parametrize("modes, whose", [((True, True), None), ((False, True), "generator"), ((True, False), "critic")])
+def test_a_network_in_inference_mode_is_named_before_training(modes, whose):
+    generator, critic = (nn.Sequential(nn.Dense(2, 3), nn.BatchNorm(3)).train(mode) for mode in modes)
+    found = networks.wrong_mode(generator, critic)
+    assert (found and found.figures["network"]) == whose
+    if whose:
+        assert found.name == "batch-norm-lag" and f"call {whose}.train()" in found.remedy
