@@ -527,7 +527,7 @@ def test_a_run_stopped_before_its_first_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: [(folder / name).unlink() for name in ("checkpoint.npz", "config.json")], "there is no file "),
+        (lambda folder: [(folder / name).unlink() for name in ("checkpoint.npz", "config.json")], "there is no run or file "),
         (lambda folder: (folder / "checkpoint.npz").write_bytes(b"torn"), "is damaged, or no checkpoint"),
         (lambda folder: (folder / "checkpoint.npz").write_bytes((folder / "generator.npz").read_bytes()), "does not fit the networks"),
     ],
