@@ -60,9 +60,9 @@ def _verdict(found):
         return f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
     if found["networks"] is None and found["history"] is None:
         return "nothing could be judged"
-    return (
-        "nothing found in what could be judged" if found["left_out"] else "healthy: nothing found (how good its samples are, nanogan.evaluate says)"
-    )
+    if found["left_out"]:
+        return "nothing found in what could be judged"
+    return "healthy: nothing found (how good its samples are, nanogan.evaluate says)"
 
 
 def _wrap(text, indent):

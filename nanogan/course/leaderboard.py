@@ -35,7 +35,7 @@ def _entries(found):
 
 
 def enter(recipe, *, data, features, samples, against, seeds, frechet):
-    """Add an entry, or replace the recipe's for the same data, features and number of samples.
+    """Add an entry, or replace the recipe's where all of FIELDS agree.
 
     recipe, data, features: text.  samples: how many were made, against: how many real ones they were held against.  seeds: a list; frechet: the
     distance of each.  Raises NanoganError where there is not one distance for each seed, and for what is no distance.
@@ -45,8 +45,10 @@ def enter(recipe, *, data, features, samples, against, seeds, frechet):
             raise NanoganError(f"leaderboard: {name} is a {type(value).__name__}; give its name, a text")
     try:
         seeds, frechet = [int(seed) for seed in seeds], [float(distance) for distance in frechet]
-    except TypeError:
-        raise NanoganError("leaderboard: seeds and frechet are lists: a distance for each seed, such as seeds=[0], frechet=[41.2]") from None
+    except (TypeError, ValueError):
+        raise NanoganError(
+            "leaderboard: seeds and frechet are lists of numbers: a distance for each seed, such as seeds=[0], frechet=[41.2]"
+        ) from None
     if len(seeds) != len(frechet) or not seeds or len(set(seeds)) < len(seeds):
         raise NanoganError(f"leaderboard: {len(frechet)} distances for the seeds {seeds}; give one for each, and each seed once")
     if not all(math.isfinite(distance) and distance >= 0 for distance in frechet):

@@ -127,7 +127,8 @@ def test_the_leaderboard_refuses(board):
         with pytest.raises(ng.NanoganError, match="one for each, and each seed once"):
             leaderboard.enter("x", **about, seeds=seeds, frechet=frechet)
     for wrong, said in (
-        ({"seeds": 0, "frechet": 1.0}, "are lists"),
+        ({"seeds": 0, "frechet": 1.0}, "are lists of numbers"),
+        ({"frechet": ["low"]}, "are lists of numbers"),
         ({"frechet": [float("nan")]}, "0 or more"),
         ({"frechet": [-5.0]}, "0 or more"),
         ({"data": np.zeros(3)}, "data is a ndarray; give its name"),

@@ -1,4 +1,4 @@
-"""The exercises, a file for each notebook, loaded when the first of them is asked for."""
+"""The exercises, a file for each notebook (two for the tenth), loaded when the first of them is asked for."""
 
 import difflib
 import importlib
