@@ -284,20 +284,9 @@ def _stepped(answer, generator, critic, reals, zs, weight):
 
 
 def _step(
-    critic_sign=1,
-    generator_sign=1,
-    penalty_sign=1,
-    history=True,
-    noise=-1,
-    rounds=None,
-    weight=None,
-    place=interpolate,
-    every=False,
-    stale=False,
-    blind=False,
-    same_noise=False,
-    same_real=False,
-):
+    critic_sign=1, generator_sign=1, penalty_sign=1, history=True, noise=-1, rounds=None, weight=None, place=interpolate, every=False, stale=False,
+    blind=False, same_noise=False, same_real=False
+):  # fmt: skip
     """n_critic_step with one thing changed."""
 
     def answer(generator, critic, g_opt, d_opt, reals, zs, penalty_weight=10.0):
